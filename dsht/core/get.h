@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Get: walks toward a key and ends at the first node that has values for it (CoralCDN, NSDI 2004,
+// 4.2). Deviation: if the closest node has none, the next two are asked, since copies are kept
+// there and a node that has just joined has not got them yet.
+//
+// An operation, owned by State. Not thread-safe, never blocks, does no I/O.
+#pragma once
+
+#include <vector>
+
+#include "dsht/core/message.h"
+#include "dsht/core/operation.h"
+#include "dsht/core/walk.h"
+
+namespace reef::dsht {
+
+std::vector<Holder> HoldersOf(const std::vector<Value>& values);
+
+class Get : public Operation {
+ public:
+  Get(const State& state, const Key& key);
+
+  void Start(Turn& turn);
+
+  void OnReply(Turn& turn, const Rpc& rpc, const Body& reply) override;
+  void OnFailure(Turn& turn, const Rpc& rpc) override;
+  void OnSlow(Turn& turn, const Rpc& rpc) override;
+
+ private:
+  void Advance(Turn& turn);
+  void Finish(Turn& turn, const std::vector<Value>& values);
+
+  Walk walk_;
+};
+
+}  // namespace reef::dsht

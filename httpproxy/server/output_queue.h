@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// OutputQueue: what a connection has still to send, in order: text of its own (heads, chunk sizes)
+// and pinned bytes of others (segments of bodies), which are never copied. One sendmsg takes the
+// answers of all requests that one read brought.
+//
+// A value of its connection, which refills it only when it is empty: so the text is bounded, and
+// its memory is used again without allocation.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace reef::http {
+
+class OutputQueue {
+ public:
+  static constexpr size_t kIovecsMax = 64;
+
+  // A string to append to; closed (made sendable) by the next call of any other method.
+  std::string& Text() { return text_; }
+
+  // `bytes` must live as long as `pin`.
+  void AddPinned(std::string_view bytes, std::shared_ptr<const void> pin);
+
+  bool empty() const { return next_ == pieces_.size() && closed_ == text_.size(); }
+  // True between the first byte sent and the last: nothing should be added then.
+  bool begun() const { return next_ > 0 || skip_ > 0; }
+  // Bytes not sent yet.
+  size_t size() const { return queued_ + (text_.size() - closed_); }
+
+  // Fills in up to kIovecsMax; returns how many.
+  size_t Gather(iovec* out);
+  // The first `n` bytes were sent. When all are, the memory is kept for the next answers.
+  void Consume(size_t n);
+
+  void Clear();
+  // Gives the memory back, or hands it to another connection.
+  friend void swap(OutputQueue& a, OutputQueue& b) noexcept;
+  size_t capacity_bytes() const { return text_.capacity() + pieces_.capacity() * sizeof(Piece); }
+
+ private:
+  struct Piece {
+    const char* data = nullptr;  // nullptr: text_ from `offset` (it may move while it grows)
+    size_t offset = 0;
+    size_t size = 0;
+    std::shared_ptr<const void> pin;
+  };
+
+  void CloseText();
+
+  std::string text_;
+  size_t closed_ = 0;  // text_ up to here is in pieces_
+  std::vector<Piece> pieces_;
+  size_t next_ = 0;    // pieces before this one are sent
+  size_t skip_ = 0;    // bytes of pieces_[next_] that are sent
+  size_t queued_ = 0;  // unsent bytes in pieces_
+};
+
+}  // namespace reef::http

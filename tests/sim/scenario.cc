@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/scenario.h"
+
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+
+#include <fstream>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "tests/sim/crowd.h"
+#include "tests/sim/hot_key.h"
+#include "tests/sim/measures.h"
+#include "tests/sim/population.h"
+#include "tests/sim/world.h"
+
+namespace reef::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, int column, const std::string& message) override {
+    if (!text.empty()) return;
+    text = std::to_string(line + 1) + ":" + std::to_string(column + 1) + ": " + message;
+  }
+  std::string text;
+};
+
+StatusOr<Topology> MakeTopology(const v1::Scenario& scenario, const PlayOptions& options, Rng rng) {
+  const std::string& measured = scenario.network().measured();
+  const size_t nodes = scenario.population().nodes();
+  if (measured.empty() || options.data_folder.empty()) return Topology::Synthetic(nodes, rng);
+  ASSIGN_OR_RETURN(Topology topology, Topology::Measured(options.data_folder, measured));
+  if (topology.size() < nodes) return InvalidArgument(measured + " has too few nodes");
+  return topology;
+}
+
+dsht::Options NodeOptions(const v1::Index& index) {
+  dsht::Options options;
+  if (index.bits_per_hop() > 0) options.bits_per_hop = static_cast<int>(index.bits_per_hop());
+  if (index.window() > 0) options.window = index.window();
+  if (index.bucket_size() > 0) options.bucket_size = index.bucket_size();
+  if (index.claim_budget_ms() > 0) options.claim_budget = milliseconds(index.claim_budget_ms());
+  return options;
+}
+
+// One play of one scenario.
+class Player {
+ public:
+  Player(const v1::Scenario& scenario, Topology topology, uint64_t seed, std::ostream& out)
+      : scenario_(scenario),
+        options_(NodeOptions(scenario.index())),
+        rng_(seed),
+        // Braces: in this order.
+        world_{MakeNetwork(std::move(topology)), MakeIds(), options_, rng_.Fork()},
+        out_(out) {
+    world_.set_refuse_when_dead(scenario.network().refuse_when_dead());
+  }
+
+  Played Run();
+
+ private:
+  Network MakeNetwork(Topology topology) {
+    Network network(std::move(topology), rng_.Fork());
+    network.SetLoss(scenario_.network().loss());
+    network.SetJitter(scenario_.network().jitter());
+    return network;
+  }
+  std::vector<dsht::NodeId> MakeIds() {
+    const size_t count = scenario_.population().nodes();
+    const bool balanced = scenario_.population().ids() == v1::Population::BALANCED;
+    return balanced ? BalancedIds(count, rng_) : RandomIds(count, rng_);
+  }
+
+  void Do(const v1::Step& step);
+  void Do(const v1::Join& step);
+  void Do(const v1::Acquaint& step);
+  void Do(const v1::PutKeys& step);
+  void Do(const v1::GetKeys& step);
+  void Do(const v1::ClaimCrowd& step);
+  void Do(const v1::HotKey& step);
+  void Do(const v1::KillNodes& step);
+  void Do(const v1::Cut& step);
+
+  NodeIndex RandomUp();
+  std::vector<NodeIndex> RandomUp(size_t count);
+  void OnGot(const dsht::Key& key, Instant asked, const dsht::Finished& finished);
+  bool SomebodyStores(const dsht::Key& key) const;
+  // The oracle over every node's bounds.
+  void CheckBounds();
+  void MeasureMessages();
+  bool Judge() const;
+
+  const v1::Scenario& scenario_;
+  const dsht::Options options_;
+  Rng rng_;
+  World world_;
+  std::ostream& out_;
+  Measures measures_;
+  std::vector<dsht::Key> keys_;                 // put so far
+  std::vector<std::unique_ptr<Crowd>> crowds_;  // their planned actions outlive their step
+};
+
+Played Player::Run() {
+  for (const v1::Step& step : scenario_.step()) {
+    const double began = Seconds(world_.now() - World::kStart);
+    const google::protobuf::OneofDescriptor* kinds = v1::Step::descriptor()->oneof_decl(0);
+    const auto* kind = v1::Step::GetReflection()->GetOneofFieldDescriptor(step, kinds);
+    out_ << "STEP " << (kind ? kind->name() : "nothing") << " from " << NumberText(began) << " s";
+    Do(step);
+    CheckBounds();
+    out_ << " to " << NumberText(Seconds(world_.now() - World::kStart)) << " s, "
+         << world_.up_count() << " nodes up\n";
+  }
+  for (const auto& crowd : crowds_) crowd->Close();
+  MeasureMessages();
+  for (const auto& [name, value] : measures_.All()) {
+    out_ << "MEASURE " << name << ' ' << NumberText(value) << '\n';
+  }
+  return {.all_hold = Judge(),
+          .event_count = world_.event_count(),
+          .simulated_seconds = Seconds(world_.now() - World::kStart)};
+}
+
+void Player::Do(const v1::Step& step) {
+  switch (step.kind_case()) {
+    case v1::Step::kJoin:
+      return Do(step.join());
+    case v1::Step::kAcquaint:
+      return Do(step.acquaint());
+    case v1::Step::kWait:
+      return world_.RunFor(milliseconds(step.wait().ms()));
+    case v1::Step::kPut:
+      return Do(step.put());
+    case v1::Step::kGet:
+      return Do(step.get());
+    case v1::Step::kClaim:
+      return Do(step.claim());
+    case v1::Step::kHotKey:
+      return Do(step.hot_key());
+    case v1::Step::kKill:
+      return Do(step.kill());
+    case v1::Step::kCut:
+      return Do(step.cut());
+    case v1::Step::kHeal:
+      return world_.network().Heal();
+    case v1::Step::kLoss:
+      return world_.network().SetLoss(step.loss().share());
+    case v1::Step::KIND_NOT_SET:
+      return;
+  }
+}
+
+void Player::Do(const v1::Join& step) {
+  const Duration gap = Duration(milliseconds(step.over_ms())) / static_cast<int64_t>(world_.size());
+  for (NodeIndex node = 0; node < world_.size(); ++node) {
+    world_.In(gap * node, [this, node] {
+      world_.Start(node);
+      std::vector<NodeIndex> seeds;
+      if (node > 0) seeds.push_back(static_cast<NodeIndex>(rng_.Below(node)));
+      world_.Join(node, seeds, [this](const dsht::Finished& finished) {
+        measures_.Add("join.joined", std::get<dsht::JoinDone>(finished).joined);
+      });
+    });
+  }
+  world_.RunFor(milliseconds(step.over_ms()) + milliseconds(step.settle_ms()));
+}
+
+void Player::Do(const v1::Acquaint& step) {
+  StartAcquainted(world_, options_.bucket_size);
+  world_.RunFor(milliseconds(step.settle_ms()));
+}
+
+void Player::Do(const v1::PutKeys& step) {
+  const Duration gap = Duration(milliseconds(step.over_ms())) / std::max(1u, step.keys());
+  for (uint32_t i = 0; i < step.keys(); ++i) {
+    const dsht::Key key = RandomId(rng_);
+    keys_.push_back(key);
+    world_.In(gap * i, [this, key, ttl_ms = step.ttl_ms()] {
+      const NodeIndex node = RandomUp();
+      dsht::PutRequest put;
+      put.key = key;
+      put.value = world_.PeerOf(node).http.ToString();
+      put.ttl = milliseconds(ttl_ms);
+      world_.Put(node, put, [this](const dsht::Finished& finished) {
+        const auto& done = std::get<dsht::PutDone>(finished);
+        measures_.Add("put.stored", done.outcome == dsht::PutOutcome::kStored);
+        measures_.Sample("put.copies", done.copies);
+      });
+    });
+  }
+  world_.RunFor(milliseconds(step.over_ms()) + std::chrono::seconds(10));
+  measures_.Add("put.keys", step.keys());
+}
+
+void Player::Do(const v1::GetKeys& step) {
+  REEF_CHECK(!keys_.empty()) << "a scenario gets before it puts";
+  const Duration gap = Duration(milliseconds(step.over_ms())) / std::max(1u, step.count());
+  const uint64_t hops_before = world_.TotalStats().get_hops;
+  for (uint32_t i = 0; i < step.count(); ++i) {
+    world_.In(gap * i, [this] {
+      const dsht::Key key = keys_[rng_.Below(keys_.size())];
+      world_.Get(RandomUp(), key,
+                 [this, key, asked = world_.now()](const dsht::Finished& finished) {
+                   OnGot(key, asked, finished);
+                 });
+    });
+  }
+  world_.RunFor(milliseconds(step.over_ms()) + std::chrono::seconds(10));
+  measures_.Add("get.count", step.count());
+  measures_.Set("get.found_share",
+                measures_.Find("get.found").value_or(0) / *measures_.Find("get.count"));
+  measures_.Set("get.hops_mean", static_cast<double>(world_.TotalStats().get_hops - hops_before) /
+                                     std::max(1u, step.count()));
+}
+
+void Player::OnGot(const dsht::Key& key, Instant asked, const dsht::Finished& finished) {
+  measures_.Sample("get.ms", Seconds(world_.now() - asked) * 1000);
+  const bool found = !std::get<dsht::GetDone>(finished).holders.empty();
+  measures_.Add("get.found", found);
+  measures_.Add("get.missed_though_stored", !found && SomebodyStores(key));
+}
+
+bool Player::SomebodyStores(const dsht::Key& key) const {
+  for (NodeIndex node = 0; node < world_.size(); ++node) {
+    if (world_.IsUp(node) && !world_.NodeAt(node).StoredHere(world_.now(), key).empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Player::Do(const v1::ClaimCrowd& step) {
+  const Crowd::Options options = {.within = milliseconds(step.within_ms()),
+                                  .origin = milliseconds(step.origin_ms()),
+                                  .transfer = milliseconds(step.transfer_ms()),
+                                  .kill_first_after = milliseconds(step.kill_first_after_ms())};
+  for (uint32_t i = 0; i < step.keys(); ++i) {
+    const size_t count = step.claimants() == 0 ? world_.up_count() : step.claimants();
+    crowds_.push_back(std::make_unique<Crowd>(world_, options, measures_));
+    crowds_.back()->Begin(RandomId(rng_), RandomUp(count));
+    world_.RunFor(options.within + milliseconds(step.settle_ms()));
+  }
+  measures_.Add("claim.keys", step.keys());
+}
+
+void Player::Do(const v1::HotKey& step) {
+  const HotKey::Options options = {.pairs_per_minute = step.pairs_per_minute(),
+                                   .minutes = static_cast<int>(step.minutes()),
+                                   .ttl = milliseconds(step.ttl_ms())};
+  HotKey(world_, options, measures_).Run(RandomId(rng_));
+}
+
+void Player::Do(const v1::KillNodes& step) {
+  for (NodeIndex node : RandomUp(step.count())) world_.Kill(node);
+}
+
+void Player::Do(const v1::Cut& step) {
+  const auto count = static_cast<size_t>(step.share() * static_cast<double>(world_.up_count()));
+  for (NodeIndex node : RandomUp(count)) world_.network().MoveToPart(node, 1);
+}
+
+NodeIndex Player::RandomUp() {
+  REEF_CHECK(world_.up_count() > 0);
+  while (true) {
+    const auto node = static_cast<NodeIndex>(rng_.Below(world_.size()));
+    if (world_.IsUp(node)) return node;
+  }
+}
+
+std::vector<NodeIndex> Player::RandomUp(size_t count) {
+  std::vector<NodeIndex> up;
+  for (NodeIndex node = 0; node < world_.size(); ++node) {
+    if (world_.IsUp(node)) up.push_back(node);
+  }
+  rng_.Shuffle(std::span(up));
+  up.resize(std::min(count, up.size()));
+  return up;
+}
+
+void Player::CheckBounds() {
+  for (NodeIndex node = 0; node < world_.size(); ++node) {
+    if (!world_.IsUp(node)) continue;
+    const dsht::Node::Gauges g = world_.NodeAt(node).gauges();
+    measures_.Max("node.peers_most", static_cast<double>(g.peers));
+    measures_.Max("node.values_most", static_cast<double>(g.values));
+    measures_.Max("node.leases_most", static_cast<double>(g.leases));
+    const bool within =
+        g.peers <= options_.bucket_size * dsht::kIdBits && g.keys <= options_.stored_keys_max &&
+        g.values <= g.keys * options_.values_per_key_max &&
+        g.stored_bytes <= options_.stored_bytes_max && g.leases <= options_.leases_max &&
+        g.rpcs <= options_.rpcs_max && g.operations <= options_.operations_max;
+    measures_.Add("oracle.nodes_over_bounds", !within);
+  }
+}
+
+void Player::MeasureMessages() {
+  const dsht::Stats stats = world_.TotalStats();
+  const double seconds = Seconds(world_.now() - World::kStart);
+  const double nodes = static_cast<double>(world_.size());
+  measures_.Set("message.count", static_cast<double>(world_.message_count()));
+  measures_.Set("message.per_node_second",
+                static_cast<double>(world_.message_count()) / nodes / seconds);
+  measures_.Set("message.invalid", static_cast<double>(stats.invalid_messages));
+  measures_.Set("message.unexpected", static_cast<double>(stats.unexpected_replies));
+  measures_.Set("message.timeouts", static_cast<double>(stats.rpc_timeouts));
+}
+
+bool Player::Judge() const {
+  std::vector<v1::Expectation> all(scenario_.expect().begin(), scenario_.expect().end());
+  for (const char* always : {"oracle.nodes_over_bounds", "message.invalid", "message.unexpected"}) {
+    all.emplace_back().set_name(always);  // equals zero
+  }
+  bool all_hold = true;
+  for (const v1::Expectation& expect : all) {
+    const std::optional<double> value = measures_.Find(expect.name());
+    const bool holds = value && (expect.op() == v1::Expectation::EQ   ? *value == expect.bound()
+                                 : expect.op() == v1::Expectation::LE ? *value <= expect.bound()
+                                                                      : *value >= expect.bound());
+    const char* op = expect.op() == v1::Expectation::EQ   ? "=="
+                     : expect.op() == v1::Expectation::LE ? "<="
+                                                          : ">=";
+    out_ << "EXPECT " << expect.name() << ' ' << (value ? NumberText(*value) : "unmeasured") << ' '
+         << op << ' ' << NumberText(expect.bound()) << ' ' << (holds ? "ok" : "FAIL") << '\n';
+    all_hold = all_hold && holds;
+  }
+  return all_hold;
+}
+
+}  // namespace
+
+StatusOr<v1::Scenario> ReadScenario(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return NotFound("open " + path);
+  std::stringstream text;
+  text << file.rdbuf();
+  FirstError error;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  v1::Scenario scenario;
+  if (!parser.ParseFromString(text.str(), &scenario)) {
+    return InvalidArgument(path + ":" + error.text);
+  }
+  if (scenario.population().nodes() == 0) {
+    return InvalidArgument(path + ": population.nodes is missing");
+  }
+  return scenario;
+}
+
+StatusOr<Played> Play(const v1::Scenario& scenario, const PlayOptions& options, std::ostream& out) {
+  Rng rng(options.seed);
+  ASSIGN_OR_RETURN(Topology topology, MakeTopology(scenario, options, rng.Fork()));
+  const bool is_measured = !scenario.network().measured().empty() && !options.data_folder.empty();
+  out << "SCENARIO " << options.name << " seed " << options.seed << " network "
+      << (is_measured ? scenario.network().measured() : "synthetic") << '\n';
+  return Player(scenario, std::move(topology), rng.Next(), out).Run();
+}
+
+}  // namespace reef::sim

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Scenario files, and playing one: builds the world it describes, carries out its steps, compares
+// what was measured with what is expected. What is printed depends on scenario and seed alone.
+//
+// One thread; reads files, blocks.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+
+#include "base/status.h"
+#include "proto/scenario.pb.h"
+
+namespace reef::sim {
+
+// The error names file, line and column.
+StatusOr<v1::Scenario> ReadScenario(const std::string& path);
+
+struct PlayOptions {
+  std::string name;
+  uint64_t seed = 1;
+  std::string data_folder;  // $REEF_DATA; empty: no measured distances
+};
+
+struct Played {
+  bool all_hold = false;
+  uint64_t event_count = 0;
+  double simulated_seconds = 0;
+};
+
+StatusOr<Played> Play(const v1::Scenario& scenario, const PlayOptions& options, std::ostream& out);
+
+}  // namespace reef::sim
