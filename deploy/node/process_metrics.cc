@@ -88,7 +88,14 @@ void AddCacheMetrics(const http::Cache& cache, Metrics& metrics) {
           &Stats::disk_evictions);
   counter("reef_cache_damaged_total", "Objects dropped because their checksum was wrong.", {},
           &Stats::damaged_dropped);
+  counter("reef_cache_disk_writes_total", "Objects that came to be on disk.", {},
+          &Stats::disk_writes);
   counter("reef_cache_write_errors_total", "Writes to disk that failed.", {}, &Stats::write_errors);
+  counter("reef_cache_writes_skipped_total",
+          "Objects kept in memory alone: too large for the disk, or it is too slow.", {},
+          &Stats::writes_skipped);
+  metrics.AddGaugeCallback("reef_cache_disk_queue_bytes", "Bytes that wait to be written to disk.",
+                           read(&Stats::disk_queue_bytes));
 }
 
 }  // namespace reef::deploy

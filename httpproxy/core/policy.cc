@@ -254,8 +254,8 @@ RequestDecision DecideRequest(const RequestHead& request, const RequestDirective
 
 std::string_view StoreReasonName(StoreReason reason) {
   static constexpr std::array<std::string_view, kStoreReasonCount> kNames = {
-      "stored",  "request-method", "request-no-store", "status",      "no-store",
-      "private", "authorization",  "vary-all",         "no-freshness"};
+      "stored",  "request-method", "request-no-store", "status",     "no-store",
+      "private", "authorization",  "vary-all",         "set-cookie", "no-freshness"};
   return kNames[static_cast<size_t>(reason)];
 }
 

@@ -4,7 +4,6 @@
 // path). Exit code 0: everything expected holds; 1: something does not; 2: it could not be played.
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <random>
@@ -12,6 +11,7 @@
 #include <string>
 
 #include "tests/sim/scenario.h"
+#include "tests/sim/topology.h"
 
 namespace {
 
@@ -74,9 +74,7 @@ int main(int argc, char** argv) {
     std::cerr << "reef-sim: " << scenario.status().message() << '\n';
     return 2;
   }
-  const char* data = std::getenv("REEF_DATA");
-  const PlayOptions options = {.name = std::filesystem::path(path).stem(),
-                               .seed = seed,
-                               .data_folder = data == nullptr ? "" : data};
+  const PlayOptions options = {
+      .name = std::filesystem::path(path).stem(), .seed = seed, .data_folder = FindDataFolder()};
   return tries > 0 ? Hunt(*scenario, options, tries) : PlayOnce(*scenario, options, std::cout);
 }

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <string>
 #include <vector>
 
 namespace reef::sim {
@@ -75,8 +75,8 @@ TEST(TopologyTest, AMissingFolderIsAnErrorThatNamesTheFile) {
 }
 
 TEST(TopologyTest, MeasuredMatrixIsRead) {
-  const char* data = std::getenv("REEF_DATA");
-  if (data == nullptr) GTEST_SKIP() << "REEF_DATA is not set";
+  const std::string data = FindDataFolder();
+  if (data.empty()) GTEST_SKIP() << "neither $REEF_DATA nor shared/data beside the sources";
 
   const StatusOr<Topology> topology = Topology::Measured(data, "pl1000");
 

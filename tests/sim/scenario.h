@@ -21,7 +21,7 @@ StatusOr<v1::Scenario> ReadScenario(const std::string& path);
 struct PlayOptions {
   std::string name;
   uint64_t seed = 1;
-  std::string data_folder;  // $REEF_DATA; empty: no measured distances
+  std::string data_folder;  // FindDataFolder; empty: no measured distances
 };
 
 struct Played {

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <numbers>
 #include <sstream>
@@ -85,6 +88,19 @@ StatusOr<std::string> Unzipped(const std::string& path) {
 }
 
 }  // namespace
+
+std::string FindDataFolder() {
+  const char* const named = std::getenv("REEF_DATA");
+  std::error_code none;
+  std::string folder;
+  if (named != nullptr) {
+    folder = named;
+  } else if (std::filesystem::is_directory(REEF_SHARED_DATA, none)) {
+    folder = std::filesystem::weakly_canonical(REEF_SHARED_DATA, none).string();
+  }
+  std::cerr << "measured data: " << (folder.empty() ? "none" : folder) << '\n';
+  return folder;
+}
 
 Topology Topology::Synthetic(size_t count, Rng rng) {
   Topology t;

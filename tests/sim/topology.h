@@ -18,6 +18,10 @@
 
 namespace reef::sim {
 
+// The folder of measured data: $REEF_DATA, else shared/data beside the sources' folder. Empty:
+// there is none. Says on stderr which.
+std::string FindDataFolder();
+
 class Topology {
  public:
   // `count` nodes at made-up sites.

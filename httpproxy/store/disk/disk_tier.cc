@@ -28,6 +28,10 @@ uint64_t RecordBufferBytes(uint64_t bytes_max) {
   return std::clamp<uint64_t>(bytes_max / 256, 64 << 10, 16 << 20);
 }
 
+// What RocksDB takes for a moment beside the records, in buffers: the output of a compaction, whose
+// input is still there, and its logs. At most a quarter of the records.
+constexpr uint64_t kInPassingBuffers = 40;
+
 // Many files: what a reclaim frees at once, and what is kept free to move objects to, are fractions
 // of a percent of the limit.
 uint64_t FileBytes(uint64_t bytes_max) {
@@ -163,11 +167,14 @@ Status DiskTier::ReadIndex(const std::function<void(const CacheKey&, uint32_t)>&
 }
 
 bool DiskTier::Fits(uint64_t bytes) const {
-  return bytes + file_bytes_ <= bytes_max_;
+  const uint64_t in_passing =
+      std::min(kInPassingBuffers * RecordBufferBytes(bytes_max_), records_bytes_ / 4);
+  return bytes + file_bytes_ + in_passing <= bytes_max_;
 }
 
 bool DiskTier::HasRoomFor(uint64_t bytes) {
-  if (until_refresh_-- <= 0) RefreshRecordsBytes();
+  const auto fresh = static_cast<int64_t>(bytes);
+  if ((until_refresh_ -= fresh) <= 0) RefreshRecordsBytes();
   return Fits(files_->charged_bytes() + unaccounted_bytes_ + bytes);
 }
 
@@ -201,7 +208,7 @@ void DiskTier::RefreshRecordsBytes() {
     }
     measure();
   }
-  until_refresh_ = 256;
+  until_refresh_ = static_cast<int64_t>(RecordBufferBytes(bytes_max_));
 }
 
 void DiskTier::Close() {

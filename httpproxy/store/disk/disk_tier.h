@@ -75,7 +75,7 @@ class DiskTier {
   std::unique_ptr<RecordStore> records_;
   std::atomic<uint64_t> records_bytes_{0};
   uint64_t unaccounted_bytes_ = 0;  // that records take beyond what their files are charged
-  int until_refresh_ = 0;           // both: the writer's thread only
+  int64_t until_refresh_ = 0;       // bytes to be written; both: the writer's thread only
   WorkQueue writer_{"cache-write", 1};
   WorkQueue readers_;
 };

@@ -34,6 +34,10 @@ rocksdb::ColumnFamilyOptions FamilyOptions(uint64_t buffer_bytes) {
   options.bottommost_compression = rocksdb::kNoCompression;
   options.target_file_size_base = buffer_bytes;
   options.max_bytes_for_level_base = 4 * buffer_bytes;
+  // What a compaction takes in passing is bounded; the first level goes down as a whole.
+  options.max_compaction_bytes = 10 * buffer_bytes;
+  options.level0_slowdown_writes_trigger = 8;
+  options.level0_stop_writes_trigger = 12;
   options.disable_auto_compactions = true;  // until AllowCompaction
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -57,7 +61,7 @@ rocksdb::DBOptions DatabaseOptions(uint64_t buffer_bytes) {
   options.skip_stats_update_on_db_open = true;
   options.stats_dump_period_sec = 0;  // a thread less that wakes up
   options.stats_persist_period_sec = 0;
-  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.info_log_level = rocksdb::ERROR_LEVEL;  // not a line a stall
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
   return options;

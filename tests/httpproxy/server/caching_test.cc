@@ -193,7 +193,7 @@ TEST_F(CachingTest, AnAnswerToACookieIsSharedIfItStatesItsFreshnessAndSetsNone) 
 }
 
 TEST_F(CachingTest, AnAnswerToAClientsOwnConditionIsNotForOthers) {
-  origin_.ServeAll([this](const OriginRequest& request) {
+  origin_.ServeAll([](const OriginRequest& request) {
     OriginReply reply = Reply("alpha");
     if (request.Field("Range")) reply.status = 416;
     if (request.Field("If-Match")) reply.status = 412;
@@ -210,7 +210,7 @@ TEST_F(CachingTest, AnAnswerToAClientsOwnConditionIsNotForOthers) {
 }
 
 TEST_F(CachingTest, AnOriginInTroubleWithACookieDisplacesNoGoodCopy) {
-  origin_.ServeAll([this](const OriginRequest& request) {
+  origin_.ServeAll([](const OriginRequest& request) {
     OriginReply reply = Reply("alpha");
     if (request.Field("Cookie")) reply.status = 503;
     return reply;
@@ -411,8 +411,10 @@ TEST_F(CachingTest, ACookieIsNotSharedByAGuess) {
 // ---- 4.3.4: what a 304 changes ----
 
 TEST_F(CachingTest, Rfc9111Section434A304OfOneClientIsNotForOthers) {
+  Node& node = AddNode();
   for (const std::string directive : {"private", "no-store"}) {
-    origin_.Serve("/a", [&directive](const OriginRequest& request) {
+    const std::string target = "/" + directive;
+    origin_.Serve(target, [&directive](const OriginRequest& request) {
       OriginReply reply = Reply("alpha", "ETag: \"v\"\r\n");
       const bool asks = request.Field("If-None-Match").has_value();
       reply.fields += asks ? "Cache-Control: max-age=60, " + directive + "\r\nX-Mine: 1\r\n"
@@ -420,15 +422,14 @@ TEST_F(CachingTest, Rfc9111Section434A304OfOneClientIsNotForOthers) {
       if (asks) reply.status = 304;
       return reply;
     });
-    Node& node = AddNode();
-    ASSERT_EQ(node.Get(kSite, "/a").body, "alpha");
-    ASSERT_TRUE(IsStored(node, "/a"));
+    ASSERT_EQ(node.Get(kSite, target).body, "alpha");
+    ASSERT_TRUE(IsStored(node, target));
 
-    const TestResponse own = node.Get(kSite, "/a");
+    const TestResponse own = node.Get(kSite, target);
     EXPECT_EQ(own.body, "alpha");
     EXPECT_EQ(own.Field("X-Mine"), "1");
 
-    const TestResponse other = node.Get(kSite, "/a");
+    const TestResponse other = node.Get(kSite, target);
     EXPECT_EQ(other.body, "alpha");
     EXPECT_EQ(other.Field("X-Mine"), "") << directive;
   }

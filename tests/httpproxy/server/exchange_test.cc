@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "httpproxy/core/stored_head.h"
 #include "tests/httpproxy/server/server_fixture.h"
 
 namespace reef::http {
@@ -381,7 +382,9 @@ TEST_F(ExchangeTest, AnswerToOtherFieldsSendsTheRequestForItsOwnVariant) {
 }
 
 TEST_F(ExchangeTest, DroppedCookiesSelectNoVariant) {
-  Store("/a", "alpha", [](ObjectHead& head) { head.vary = {{"cookie", ""}}; });
+  Store("/a", "alpha", [](ObjectHead& head) {
+    head.vary = {{"cookie", std::string(kAbsentField)}};
+  });
   Start();
 
   EXPECT_EQ(Get("/a", "Cookie: a=b\r\n").body, "alpha");

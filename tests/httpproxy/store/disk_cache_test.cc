@@ -686,7 +686,7 @@ TEST_F(FullDiskCacheTest, StaysWithinTheLimitUnderAFloodOfEmptyBodies) {
   Reopen();
   // The second time as they are after a start, which reads little of each.
   for (uint64_t round = 0; round < 2; ++round) {
-    for (uint64_t i = 0; i < 60'000; ++i) {
+    for (uint64_t i = 0; i < 45'000; ++i) {
       StoreEmpty(std::to_string(round) + "/" + std::to_string(i), 290);
       if (i % 500 != 0) continue;
       ASSERT_TRUE(WaitForDisk(*cache_));
@@ -704,7 +704,7 @@ TEST_F(FullDiskCacheTest, StaysWithinTheLimitUnderAFloodOfEmptyBodies) {
 TEST_F(FullDiskCacheTest, StaysWithinTheLimitUnderAFloodOfLargeHeads) {
   options_.disk_bytes_max = 16 << 20;
   Reopen();
-  for (uint64_t i = 0; i < 10'000; ++i) {
+  for (uint64_t i = 0; i < 6000; ++i) {
     StoreEmpty(std::to_string(i), 8000);
     if (i % 50 != 0) continue;
     ASSERT_TRUE(WaitForDisk(*cache_));

@@ -20,10 +20,9 @@ namespace {
 
 constexpr uint64_t kNames = 400;
 
-// Of each seed; REEF_MODEL_STEPS overrides it.
+// Of each seed.
 int Steps() {
-  const char* const steps = std::getenv("REEF_MODEL_STEPS");
-  return steps == nullptr ? 6000 : std::atoi(steps);
+  return CountFrom("REEF_MODEL_STEPS", 6000);
 }
 
 struct Expected {

@@ -73,11 +73,26 @@ class PowerLossTest : public testing::TestWithParam<uint64_t> {
     std::sort(files.begin(), files.end());
     return files;
   }
+  std::vector<fs::path> AllFiles() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(options_.directory)) {
+      files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+  }
   // What is on disk now is all there is from here on.
   void LosePower() {
     EXPECT_TRUE(WaitForDisk(*cache_));
     const std::string copy = folder_.path() + "/copy";
-    fs::copy(options_.directory, copy, fs::copy_options::recursive);
+    // Again if RocksDB has made or removed a file meanwhile: that copy is of no one moment.
+    REEF_CHECK(WaitUntil([&] {
+      std::error_code error;
+      fs::remove_all(copy);
+      const std::vector<fs::path> before = AllFiles();
+      fs::copy(options_.directory, copy, fs::copy_options::recursive, error);
+      return !error && AllFiles() == before;
+    }));
     cache_.reset();
     options_.directory = copy;
   }
@@ -152,7 +167,7 @@ TEST_P(PowerLossTest, LosesNoRecordThatWasFlushed) {
   for (const auto& log : FilesIn("/records", ".log")) Damage(log, 0, rng_);
   Open();
 
-  EXPECT_GT(cache_->stats().disk_objects, 0u);
+  EXPECT_GT(cache_->stats().disk_objects, 6000u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, PowerLossTest, testing::Range(uint64_t{1}, uint64_t{9}));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <future>
@@ -15,12 +16,24 @@
 #include <string_view>
 #include <thread>
 
+#include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/runtime/event_loop.h"
 #include "httpproxy/store/cache.h"
 
 namespace reef::http {
+
+// A count from the environment, for longer runs by hand; `usual` where it is not set.
+inline int CountFrom(const char* variable, int usual) {
+  const char* const text = std::getenv(variable);
+  if (text == nullptr) return usual;
+  const std::optional<uint64_t> count = ParseDecimal(text);
+  REEF_CHECK(count && *count > 0 && *count <= 1'000'000'000)
+      << variable << " is no count: " << text;
+  return static_cast<int>(*count);
+}
 
 inline CacheKey KeyOf(std::string_view name) {
   return CacheKey{Sha256(name)};
@@ -148,9 +161,21 @@ inline std::shared_ptr<const Object> Store(Cache& cache, std::string_view name,
   return object;
 }
 
+// Until what another thread does has come about. False: it has not within half a minute.
+[[nodiscard]] inline bool WaitUntil(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 // Until the disk has caught up with what is to be written. A test that stores much waits for it now
 // and then: what comes faster than the disk writes is not written, by design.
-[[nodiscard]] inline bool WaitForDisk(const Cache& cache, uint64_t waiting_bytes_max = 0);
+[[nodiscard]] inline bool WaitForDisk(const Cache& cache, uint64_t waiting_bytes_max = 0) {
+  return WaitUntil([&] { return cache.stats().disk_queue_bytes <= waiting_bytes_max; });
+}
 
 // Loads from disk and waits for it; nullptr as Cache::Load says.
 inline std::shared_ptr<const Object> LoadNow(Cache& cache, std::string_view name) {
@@ -175,20 +200,6 @@ inline std::optional<Bytes> ContentIn(Cache& cache, std::string_view name) {
   ReadResult read = ReadWhole(object->body);
   if (read.end != Body::Chunk::What::kEnd) return std::nullopt;
   return std::move(read.bytes);
-}
-
-// Until what another thread does has come about. False: it has not within half a minute.
-[[nodiscard]] inline bool WaitUntil(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
-inline bool WaitForDisk(const Cache& cache, uint64_t waiting_bytes_max) {
-  return WaitUntil([&] { return cache.stats().disk_queue_bytes <= waiting_bytes_max; });
 }
 
 }  // namespace reef::http
