@@ -80,7 +80,9 @@ TEST(Rfc9111Section523Test, UnknownDirectivesAndTheirArgumentsAreIgnored) {
 }
 
 TEST(Rfc9111Section522Test, QualifiedFormsNameFields) {
-  const ResponseDirectives directives = OfValue("no-cache=\"Set-Cookie\", private=\"X-A, x-b\"");
+  // The names are views into it.
+  const Response response("Cache-Control: no-cache=\"Set-Cookie\", private=\"X-A, x-b\"\r\n");
+  const ResponseDirectives directives = ParseResponseDirectives(response.fields());
   EXPECT_FALSE(directives.no_cache);
   EXPECT_FALSE(directives.is_private);
   EXPECT_TRUE(directives.Withholds("set-cookie"));
