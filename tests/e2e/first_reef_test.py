@@ -269,6 +269,23 @@ stub-zone:
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(re.findall(r"^127\.0\.0\.\d +200", done.stdout, re.M)), 3, done.stdout)
 
+    def test_run_local_stops_all_on_a_signal_even_as_a_scripts_background_job(self):
+        for sent in (signal.SIGINT, signal.SIGTERM):
+            with tempfile.TemporaryDirectory(prefix="reef-local-") as state:
+                command = [os.path.join(ROOT, "deploy/run-local"), "--state", state]
+                # Shells start such jobs with SIGINT ignored.
+                ignoring = ["python3", "-c", "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+                            "os.execv(sys.argv[1], sys.argv[1:])"]
+                cluster = subprocess.Popen(ignoring + command, stdout=subprocess.PIPE, text=True)
+                self.addCleanup(cluster.stdout.close)
+                self.addCleanup(cluster.terminate)
+                self.assertIn("reef is up\n", iter(cluster.stdout.readline, ""))
+                cluster.send_signal(sent)
+                self.assertEqual(cluster.wait(60), 0)
+                left = subprocess.run(["pgrep", "-f", f"reef up --config {state}/"], capture_output=True, text=True,
+                                      check=False).stdout
+                self.assertEqual(left, "", sent)
+
 
 if __name__ == "__main__":
     unittest.main()
