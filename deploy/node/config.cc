@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/endpoint.h"
 #include "base/runtime/yaml_message.h"
+#include "deploy/node/zone_config.h"
 
 namespace reef::deploy {
 namespace {
@@ -82,6 +83,8 @@ std::string ExpectedInstead(const google::protobuf::FieldDescriptor& field,
     case config::FORMAT_PATH:
       return unless(value.empty() || value.starts_with('/'),
                     "an absolute path, such as /var/lib/reef");
+    case config::FORMAT_CAA:
+      return unless(CaaRdataOf(value).has_value(), "FLAGS TAG VALUE, such as 0 issue ca.example");
     default:
       return "";
   }
@@ -184,6 +187,13 @@ void FillDefaults(const Machine& machine, config::Config* config) {
   if (!admin.has_listen()) admin.set_listen(AdminAddress(config->listen()));
   for (std::string& host : *admin.mutable_hosts()) host = AsciiLower(host);
 
+  config::Dns& dns = *config->mutable_dns();
+  if (!dns.has_answers_per_second()) dns.set_answers_per_second(1000);
+  if (!dns.has_slip()) dns.set_slip(2);
+  for (auto& [name, records] : *dns.mutable_records()) {
+    if (!records.has_ttl()) records.mutable_ttl()->set_seconds(300);
+  }
+
   config::Log& log = *config->mutable_log();
   if (!log.has_level()) log.set_level(config::LOG_LEVEL_INFO);
   if (!log.has_file()) log.set_file("");
@@ -194,6 +204,7 @@ void FillDefaults(const Machine& machine, config::Config* config) {
   config->set_zone(AsciiLower(config->zone()));
   LowerKeys(config->mutable_origins());
   LowerKeys(config->mutable_ns());
+  LowerKeys(config->mutable_dns()->mutable_records());
 }
 
 Status CheckWhole(const config::Config& config) {
@@ -220,7 +231,17 @@ Status CheckWhole(const config::Config& config) {
       return InvalidArgument("origins." + name + ": expected an address");
     }
   }
-  return absl::OkStatus();
+  for (const auto& [name, records] : config.dns().records()) {
+    constexpr int64_t kTtlMax = 2147483647;  // RFC 2181, 8
+    const std::string where = "dns.records." + name;
+    if (records.txt().empty() && records.addresses().empty() && records.caa().empty()) {
+      return InvalidArgument(where + ": expected a record at least: txt, addresses or caa");
+    }
+    if (records.ttl().seconds() > kTtlMax) {
+      return InvalidArgument(where + ".ttl: expected at most " + std::to_string(kTtlMax) + "s");
+    }
+  }
+  return dns::Zone::Make(ZoneOptionsOf(config)).status();
 }
 
 }  // namespace reef::deploy

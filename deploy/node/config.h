@@ -37,7 +37,8 @@ Status AddFromFlag(std::string_view map, const std::string& text, std::string_vi
 // Fills in every value that is absent, and brings names to lower case.
 void FillDefaults(const Machine& machine, config::Config* config);
 
-// What no single value shows: services that claim one port. Requires: FillDefaults.
+// What no single value shows: services that claim one port, records that are not in the zone.
+// Requires: FillDefaults.
 Status CheckWhole(const config::Config& config);
 
 }  // namespace reef::deploy

@@ -19,6 +19,7 @@
 #include "deploy/node/process_metrics.h"
 #include "deploy/node/state_dir.h"
 #include "deploy/node/status_source.h"
+#include "deploy/node/zone_config.h"
 #include "dnsredir/server/server.h"
 #include "dsht/rpc/driver.h"
 #include "httpproxy/server/proxy.h"
@@ -298,17 +299,9 @@ http::Proxy::Options Node::State::ProxyOptions() const {
 dns::Server::Options Node::State::DnsOptions() const {
   dns::Server::Options options;
   options.listen = {At(config.ports().dns())};
-  dns::ZoneOptions zone;
-  zone.name = config.zone();
-  // A map of protobuf has no order; the answer has.
-  const std::map<std::string, config::NameServer> servers(config.ns().begin(), config.ns().end());
-  for (const auto& [name, server] : servers) {
-    for (const std::string& text : server.addresses()) {
-      if (const auto address = IpAddress::Parse(text))
-        zone.name_servers.push_back({name, *address});
-    }
-  }
-  options.zones = {zone};
+  options.zones = {ZoneOptionsOf(config)};
+  options.rate_limit.answers_per_second = config.dns().answers_per_second();
+  options.rate_limit.slip = config.dns().slip();
   options.self.id = id;
   options.self.rpc = {advertised, Port(config.ports().dsht())};
   options.self.http = {advertised, Port(config.ports().http())};

@@ -2,6 +2,7 @@
 #include "dnsredir/core/responder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -15,6 +16,7 @@ constexpr uint16_t kFlagRecursionDesired = 0x0100;
 constexpr uint16_t kOpcodeMask = 0x7800;
 
 constexpr size_t kNsAnswersMax = 8;
+constexpr size_t kNsidBytesMax = 64;
 
 // RFC 8482, 4.2: CPU "RFC8482", OS empty.
 constexpr std::string_view kAnyRdata("\x07RFC8482\x00", 9);
@@ -77,14 +79,19 @@ void PutHeader(uint8_t* data, uint16_t id, uint16_t flags, uint16_t questions, u
   writer.U16(additional);
 }
 
+// Of the option as it is sent back.
+size_t ClientSubnetBytes(const ClientSubnet& subnet) {
+  return 4 + (subnet.source_bits + size_t{7}) / 8;
+}
+
 // How much of the buffer an answer may fill, the room for OPT apart.
-size_t AnswerLimit(const Packet& packet, const Query& query) {
+size_t AnswerLimit(const Packet& packet, const Query& query, size_t opt_bytes) {
   size_t limit = std::min<size_t>(packet.capacity, 65535);
   if (packet.transport == Transport::kUdp) {
     const size_t asked = query.has_edns ? query.edns.payload_bytes : kPlainUdpBytes;
     limit = std::min(limit, std::clamp(asked, kPlainUdpBytes, kUdpPayloadBytes));
   }
-  return limit - (query.has_edns ? kOptBytes : 0);
+  return limit - opt_bytes;
 }
 
 }  // namespace
@@ -92,13 +99,15 @@ size_t AnswerLimit(const Packet& packet, const Query& query) {
 // An answer under construction, after its question.
 struct Responder::Answering {
   Answering(Instant at, const Packet& from, const Header& head, const Query& question,
-            const ProxyView& proxies)
+            const ProxyView& proxies, const CookieCheck& brought, size_t opt_size)
       : now(at),
         packet(from),
         header(head),
         query(question),
         view(proxies),
-        writer(from.data, question.question_end, AnswerLimit(from, question)) {}
+        cookie(brought),
+        opt_bytes(opt_size),
+        writer(from.data, question.question_end, AnswerLimit(from, question, opt_size)) {}
 
   void Name(const CompressedName& name) {
     writer.Bytes(name.labels);
@@ -122,6 +131,8 @@ struct Responder::Answering {
   const Header& header;
   const Query& query;
   const ProxyView& view;
+  const CookieCheck cookie;
+  const size_t opt_bytes;  // kOptBytes: without options
   Writer writer;
   const Zone* zone = nullptr;
   size_t zone_at = 0;  // where the question spells the zone's name
@@ -130,6 +141,14 @@ struct Responder::Answering {
   uint16_t additional = 0;
   bool truncated = false;
 };
+
+Responder::Responder(const std::vector<Zone>& zones, Rng rng, ResponderOptions options)
+    : zones_(zones),
+      options_(std::move(options)),
+      rng_(rng),
+      limiter_(options_.rate_limit, rng_.Next()) {
+  REEF_CHECK(options_.nsid.size() <= kNsidBytesMax) << options_.nsid;
+}
 
 size_t Responder::Answer(Instant now, const Packet& packet, const ProxyView& view) {
   REEF_CHECK(packet.size <= packet.capacity && packet.capacity >= kPlainUdpBytes);
@@ -153,12 +172,83 @@ size_t Responder::Answer(Instant now, const Packet& packet, const ProxyView& vie
     return HeaderOnly(packet, header, kFormErr);
   }
   ++stats_.types[Index(RowOf(query.type))];
-  Answering answering(now, packet, header, query, view);
+  const CookieCheck cookie = ReadCookie(now, packet, query);
+  const RateLimiter::Verdict verdict = JudgeRate(now, packet, cookie);
+  if (verdict == RateLimiter::Verdict::kDrop) {
+    ++stats_.rate_dropped;
+    return 0;
+  }
+  if (verdict == RateLimiter::Verdict::kTruncate) {
+    ++stats_.rate_truncated;
+    // Without options it is no longer than the query, so that nobody gains by forging one.
+    Answering refused(now, packet, header, query, view, cookie, query.has_edns ? kOptBytes : 0);
+    refused.truncated = true;
+    return Finish(refused, kNoError, false);
+  }
+  Answering answering(now, packet, header, query, view, cookie, OptBytes(query));
   // RFC 6891, 6.1.3
   if (query.has_edns && query.edns.version > 0) return Finish(answering, kBadVers, false);
   const Rcode rcode = Resolve(answering);
   // RFC 1035, 6.2: an answer for any class cannot be authoritative.
   return Finish(answering, rcode, rcode != kRefused && query.klass == kIn);
+}
+
+CookieCheck Responder::ReadCookie(Instant now, const Packet& packet, const Query& query) {
+  if (!query.has_edns) return {};
+  const std::span<const uint8_t> brought(query.edns.cookie.data(), query.edns.cookie_bytes);
+  const CookieCheck cookie =
+      CheckCookie(options_.cookie_secret, brought, packet.client, CookieSeconds(now));
+  ++stats_.cookies[Index(cookie.state)];
+  return cookie;
+}
+
+RateLimiter::Verdict Responder::JudgeRate(Instant now, const Packet& packet,
+                                          const CookieCheck& cookie) {
+  if (packet.transport == Transport::kTcp || cookie.state == CookieState::kValid) {
+    return RateLimiter::Verdict::kAnswer;
+  }
+  const RateLimiter::Verdict verdict = limiter_.Judge(now, packet.client);
+  stats_.rate_evictions = limiter_.evictions();
+  return verdict;
+}
+
+// Of OPT in the answer, options included.
+size_t Responder::OptBytes(const Query& query) const {
+  if (!query.has_edns) return 0;
+  size_t bytes = kOptBytes;
+  if (TellsNsid(query.edns)) bytes += kOptionHeadBytes + options_.nsid.size();
+  if (query.edns.cookie_bytes > 0) bytes += kOptionHeadBytes + kCookieBytes;
+  if (query.edns.client_subnet) {
+    bytes += kOptionHeadBytes + ClientSubnetBytes(*query.edns.client_subnet);
+  }
+  return bytes;
+}
+
+void Responder::AddOptions(const Answering& a, Writer& opt) const {
+  if (a.opt_bytes == kOptBytes) return;
+  const Edns& edns = a.query.edns;
+  if (TellsNsid(edns)) {
+    opt.OptionHead(kOptionNsid, options_.nsid.size());
+    opt.Bytes(options_.nsid);
+  }
+  if (edns.cookie_bytes > 0) {
+    opt.OptionHead(kOptionCookie, kCookieBytes);
+    const bool is_good = a.cookie.state == CookieState::kValid && !a.cookie.is_to_be_renewed;
+    const std::span<const uint8_t> brought(edns.cookie.data(), edns.cookie_bytes);
+    const Cookie made = is_good ? Cookie{}
+                                : MakeCookie(options_.cookie_secret, brought, a.packet.client,
+                                             CookieSeconds(a.now));
+    opt.Bytes(is_good ? brought : made);
+  }
+  if (edns.client_subnet) {
+    // RFC 7871, 7.2.1: a scope of 0, for the answer holds for every network.
+    const size_t bytes = ClientSubnetBytes(*edns.client_subnet);
+    opt.OptionHead(kOptionClientSubnet, bytes);
+    opt.U16(edns.client_subnet->address.is_v4() ? 1 : 2);
+    opt.U8(edns.client_subnet->source_bits);
+    opt.U8(0);
+    opt.Bytes(edns.client_subnet->address.bytes().first(bytes - 4));
+  }
 }
 
 // Where the question cannot be relied on, or need not be read (RFC 8906, 3.1.4).
@@ -177,8 +267,10 @@ size_t Responder::Finish(Answering& a, Rcode rcode, bool authoritative) {
 
   size_t size = a.writer.at();
   if (a.query.has_edns) {
-    Writer opt(a.packet.data, size, size + kOptBytes);
-    opt.Opt(rcode, a.query.edns.dnssec_ok);
+    Writer opt(a.packet.data, size, size + a.opt_bytes);
+    opt.Opt(rcode, a.query.edns.dnssec_ok, a.opt_bytes - kOptBytes);
+    AddOptions(a, opt);
+    REEF_CHECK(opt.ok());
     size = opt.at();
     ++a.additional;
   }

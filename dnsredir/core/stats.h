@@ -25,12 +25,16 @@ struct Stats {
   std::array<uint64_t, kRcodeRows> answers{};
   std::array<uint64_t, kTypeRows> types{};  // of questions that could be read
   std::array<uint64_t, kMalformedCount> malformed{};
-  uint64_t short_messages = 0;   // less than a header: silence
-  uint64_t responses = 0;        // QR set: silence
-  uint64_t no_data = 0;          // NOERROR without an answer record
-  uint64_t truncated = 0;        // TC set
-  uint64_t guesses = 0;          // addresses from a view without a live proxy
-  uint64_t without_address = 0;  // not even a guess: no proxy known, none here
+  std::array<uint64_t, 4> cookies{};  // by CookieState, of queries with EDNS
+  uint64_t rate_truncated = 0;        // beyond the rate: told to come by TCP
+  uint64_t rate_dropped = 0;          // beyond the rate: silence
+  uint64_t rate_evictions = 0;        // networks whose rate was forgotten early
+  uint64_t short_messages = 0;        // less than a header: silence
+  uint64_t responses = 0;             // QR set: silence
+  uint64_t no_data = 0;               // NOERROR without an answer record
+  uint64_t truncated = 0;             // TC set
+  uint64_t guesses = 0;               // addresses from a view without a live proxy
+  uint64_t without_address = 0;       // not even a guess: no proxy known, none here
 
   friend bool operator==(const Stats&, const Stats&) = default;
 };

@@ -9,10 +9,6 @@
 namespace reef::dns {
 namespace {
 
-constexpr uint16_t kOptionNsid = 3;          // RFC 5001
-constexpr uint16_t kOptionClientSubnet = 8;  // RFC 7871
-constexpr uint16_t kOptionCookie = 10;       // RFC 7873
-
 constexpr std::array<char, 256> MakeLowerTable() {
   std::array<char, 256> table{};
   for (size_t c = 0; c < table.size(); ++c) {
@@ -311,15 +307,20 @@ void Writer::RecordHead(size_t owner, uint16_t type, uint32_t ttl_s, uint16_t rd
 void Writer::Address(size_t owner, const IpAddress& address, uint32_t ttl_s) {
   const std::span<const uint8_t> bytes = address.bytes();
   RecordHead(owner, address.is_v4() ? kA : kAaaa, ttl_s, static_cast<uint16_t>(bytes.size()));
-  Bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  Bytes(bytes);
 }
 
-void Writer::Opt(Rcode rcode, bool dnssec_ok) {
+void Writer::Opt(Rcode rcode, bool dnssec_ok, size_t options_bytes) {
   U8(0);
   U16(kOpt);
   U16(kUdpPayloadBytes);
   U32(static_cast<uint32_t>(rcode >> 4) << 24 | (dnssec_ok ? 0x8000u : 0u));
-  U16(0);
+  U16(static_cast<uint16_t>(options_bytes));
+}
+
+void Writer::OptionHead(OptionCode code, size_t value_bytes) {
+  U16(code);
+  U16(static_cast<uint16_t>(value_bytes));
 }
 
 void Writer::Patch16(size_t at, uint16_t value) {

@@ -24,6 +24,7 @@ namespace reef::dns {
 
 inline constexpr size_t kHeaderBytes = 12;
 inline constexpr size_t kOptBytes = 11;           // of an OPT record without options
+inline constexpr size_t kOptionHeadBytes = 4;     // of an option without its value
 inline constexpr size_t kPlainUdpBytes = 512;     // RFC 1035, 4.2.1
 inline constexpr size_t kUdpPayloadBytes = 1232;  // ours: fits an IPv6 packet of the minimum MTU
 
@@ -43,6 +44,9 @@ enum Type : uint16_t {
   kAny = 255,
   kCaa = 257,
 };
+
+// EDNS options (RFC 5001, 7871, 7873).
+enum OptionCode : uint16_t { kOptionNsid = 3, kOptionClientSubnet = 8, kOptionCookie = 10 };
 
 enum Class : uint16_t { kIn = 1, kAnyClass = 255 };
 
@@ -141,6 +145,9 @@ class Writer {
   void U16(uint16_t value);
   void U32(uint32_t value);
   void Bytes(std::string_view bytes);
+  void Bytes(std::span<const uint8_t> bytes) {
+    Bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
   // A compression pointer to an offset of the message (RFC 1035, 4.1.4).
   void Pointer(size_t offset) { U16(static_cast<uint16_t>(0xc000 | offset)); }
 
@@ -148,8 +155,9 @@ class Writer {
   void RecordHead(size_t owner, uint16_t type, uint32_t ttl_s, uint16_t rdata_bytes);
   void Address(size_t owner, const IpAddress& address, uint32_t ttl_s);
   // RFC 6891, 6.1.2: our payload size, the upper bits of the rcode, the DO bit as asked (RFC 3225,
-  // 3).
-  void Opt(Rcode rcode, bool dnssec_ok);
+  // 3); the caller then writes options of `options_bytes` in all.
+  void Opt(Rcode rcode, bool dnssec_ok, size_t options_bytes);
+  void OptionHead(OptionCode code, size_t value_bytes);
 
   // Puts `value` over two bytes already written.
   void Patch16(size_t at, uint16_t value);

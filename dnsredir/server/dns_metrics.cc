@@ -80,6 +80,24 @@ DnsMetrics::DnsMetrics(Metrics& metrics, size_t cells)
         {{"reason", std::string(MalformedName(static_cast<Malformed>(i)))}},
         [](const Stats& stats, size_t row) { return stats.malformed[row]; }, i);
   }
+  constexpr std::array kCookieStates = {"none", "new", "valid", "invalid"};
+  for (size_t i = 1; i < kCookieStates.size(); ++i) {
+    Register(
+        metrics, "reef_dns_cookies_total", "DNS cookies that queries brought, by what they are.",
+        {{"state", kCookieStates[i]}},
+        [](const Stats& stats, size_t row) { return stats.cookies[row]; }, i);
+  }
+  const std::string limited = "reef_dns_rate_limited_total";
+  const std::string limited_help = "Queries beyond the rate of their network, by what they got.";
+  Register(
+      metrics, limited, limited_help, {{"action", "truncated"}},
+      [](const Stats& stats, size_t) { return stats.rate_truncated; }, 0);
+  Register(
+      metrics, limited, limited_help, {{"action", "dropped"}},
+      [](const Stats& stats, size_t) { return stats.rate_dropped; }, 0);
+  Register(
+      metrics, "reef_dns_rate_limit_evictions_total", "Networks whose rate was forgotten early.",
+      {}, [](const Stats& stats, size_t) { return stats.rate_evictions; }, 0);
   const std::string ignored = "reef_dns_ignored_total";
   const std::string ignored_help = "DNS messages not answered at all, by reason.";
   Register(

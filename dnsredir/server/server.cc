@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dnsredir/server/server.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -8,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/rng.h"
 #include "base/runtime/event_loop.h"
@@ -104,6 +107,7 @@ struct Server::State {
                                                std::span(&options.self, 1), options.self)) {}
 
   Status MakeZones();
+  ResponderOptions ForResponders() const;
   void StartThreads(std::vector<Bound> bound);
   void Stop();
 
@@ -145,17 +149,27 @@ Status Server::State::MakeZones() {
   return absl::OkStatus();
 }
 
+ResponderOptions Server::State::ForResponders() const {
+  ResponderOptions made;
+  // As nodes are named elsewhere: the first eight digits of their ids.
+  made.nsid = ToHex({reinterpret_cast<const char*>(options.self.id.bytes.data()), 4});
+  REEF_CHECK(getentropy(made.cookie_secret.data(), made.cookie_secret.size()) == 0);
+  made.rate_limit = options.rate_limit;
+  return made;
+}
+
 void Server::State::StartThreads(std::vector<Bound> bound) {
   EventLoop& loop = loop_thread.loop();
+  const ResponderOptions shared = ForResponders();
   size_t cell = 0;
   for (Bound& b : bound) {
     for (UniqueFd& udp : b.udp) {
-      workers.push_back(std::make_unique<UdpWorker>(std::move(udp), zones, rng.Fork(), view,
+      workers.push_back(std::make_unique<UdpWorker>(std::move(udp), zones, rng.Fork(), shared, view,
                                                     metrics, metrics.cell(cell++)));
     }
   }
   loop_thread.RunAndWait([&] {
-    tcp.emplace(loop, zones, rng.Fork(), view,
+    tcp.emplace(loop, zones, rng.Fork(), shared, view,
                 TcpServer::Limits{options.tcp_connections_max, options.tcp_idle_max}, metrics,
                 metrics.cell(cell));
     for (Bound& b : bound) tcp->Listen(std::move(b.tcp));

@@ -17,6 +17,7 @@
 #include "base/instant.h"
 #include "base/runtime/metrics.h"
 #include "base/status.h"
+#include "dnsredir/core/rate_limiter.h"
 #include "dnsredir/core/zone.h"
 #include "dsht/client.h"
 
@@ -32,7 +33,8 @@ class Server {
     dsht::NodeInfo self;  // this node as it is advertised: the last resort of an answer
     size_t workers = 1;   // UDP threads for each endpoint, 1 to 64
     Duration refresh_interval = std::chrono::seconds(5);
-    uint64_t seed = 1;  // of the choice among proxies
+    uint64_t seed = 1;                // of the choice among proxies
+    RateLimiter::Options rate_limit;  // a worker
 
     size_t tcp_connections_max = 256;  // at the limit the longest idle one goes, counted
     Duration tcp_idle_max = std::chrono::seconds(10);  // RFC 7766, 6.2.3

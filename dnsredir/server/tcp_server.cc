@@ -38,6 +38,7 @@ struct TcpServer::Listener {
 struct TcpServer::Connection {
   TcpServer* server;
   UniqueFd socket;
+  IpAddress client;
   EventPtr readable;
   EventPtr writable;
   std::vector<uint8_t> input;  // the beginning of a message, or whole ones not yet looked at
@@ -50,13 +51,14 @@ struct TcpServer::Connection {
   bool HasOutput() const { return sent < output.size(); }
 };
 
-TcpServer::TcpServer(EventLoop& loop, const std::vector<Zone>& zones, Rng rng, ViewPtr view,
-                     Limits limits, DnsMetrics& metrics, StatsCell& cell)
+TcpServer::TcpServer(EventLoop& loop, const std::vector<Zone>& zones, Rng rng,
+                     const ResponderOptions& options, ViewPtr view, Limits limits,
+                     DnsMetrics& metrics, StatsCell& cell)
     : loop_(loop),
       limits_(limits),
       metrics_(metrics),
       cell_(cell),
-      responder_(zones, rng),
+      responder_(zones, rng, options),
       view_(std::move(view)),
       idle_timer_(loop, [this] { CloseIdle(); }),
       accept_again_(loop,
@@ -90,9 +92,12 @@ void TcpServer::StopListening() {
 
 void TcpServer::OnAcceptable(Listener& listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    UniqueFd socket(accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    auto* const address = reinterpret_cast<sockaddr*>(&peer);
+    UniqueFd socket(accept4(listener.socket.get(), address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.get() >= 0) {
-      Adopt(std::move(socket));
+      Adopt(std::move(socket), FromSockaddr(address, length).value_or(Endpoint{}).address);
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return;
@@ -106,7 +111,7 @@ void TcpServer::OnAcceptable(Listener& listener) {
   }
 }
 
-void TcpServer::Adopt(UniqueFd socket) {
+void TcpServer::Adopt(UniqueFd socket, const IpAddress& client) {
   metrics_.tcp_accepted.Add();
   if (connections_.size() >= limits_.connections_max) {
     metrics_.tcp_closed_for_room.Add();
@@ -118,6 +123,7 @@ void TcpServer::Adopt(UniqueFd socket) {
   Connection& c = *owned;
   c.server = this;
   c.socket = std::move(socket);
+  c.client = client;
   const auto on_readable = [](evutil_socket_t, short, void* self) {
     auto* ready = static_cast<Connection*>(self);
     ready->server->OnReady(*ready, true);
@@ -181,8 +187,8 @@ bool TcpServer::AnswerWhole(Connection& c) {
 
     uint8_t* body = scratch_.data() + kLengthBytes;
     std::copy_n(from + kLengthBytes, size, body);
-    const size_t answer =
-        responder_.Answer(loop_.Now(), {body, size, kMessageBytesMax, Transport::kTcp}, *view_);
+    const size_t answer = responder_.Answer(
+        loop_.Now(), {body, size, kMessageBytesMax, Transport::kTcp, c.client}, *view_);
     good = answer != 0;
     scratch_[0] = static_cast<uint8_t>(answer >> 8);
     scratch_[1] = static_cast<uint8_t>(answer);

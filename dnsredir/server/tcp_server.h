@@ -33,8 +33,9 @@ class TcpServer {
   };
 
   // `zones`, `metrics` and `cell` are borrowed.
-  TcpServer(EventLoop& loop, const std::vector<Zone>& zones, Rng rng, ViewPtr view, Limits limits,
-            DnsMetrics& metrics, StatsCell& cell);
+  TcpServer(EventLoop& loop, const std::vector<Zone>& zones, Rng rng,
+            const ResponderOptions& options, ViewPtr view, Limits limits, DnsMetrics& metrics,
+            StatsCell& cell);
   ~TcpServer();  // closes everything
   TcpServer(const TcpServer&) = delete;
   TcpServer& operator=(const TcpServer&) = delete;
@@ -53,7 +54,7 @@ class TcpServer {
   using Connections = std::list<std::unique_ptr<Connection>>;
 
   void OnAcceptable(Listener& listener);
-  void Adopt(UniqueFd socket);
+  void Adopt(UniqueFd socket, const IpAddress& client);
   void OnReady(Connection& connection, bool readable);
   bool Read(Connection& connection);
   bool AnswerWhole(Connection& connection);

@@ -23,6 +23,18 @@ constexpr size_t kPacketBytes = 2048;
 constexpr size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo));
 static_assert(kControlBytes >= CMSG_SPACE(sizeof(in_pktinfo)));
 
+// Room for either family.
+IpAddress AddressOf(const sockaddr_in6& peer) {
+  std::array<uint8_t, 16> bytes;
+  if (peer.sin6_family == AF_INET6) {
+    std::memcpy(bytes.data(), &peer.sin6_addr, bytes.size());
+    return IpAddress::V6(bytes);
+  }
+  const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
+  std::memcpy(bytes.data(), &v4.sin_addr, 4);
+  return IpAddress::V4({bytes[0], bytes[1], bytes[2], bytes[3]});
+}
+
 // The answer leaves from the address that the query came to. The interface is for the routes to
 // choose, unless the address means nothing without it (IPv6 link-local).
 void AnswerFromDestination(msghdr& message) {
@@ -66,12 +78,13 @@ struct UdpWorker::Batch {
   }
 };
 
-UdpWorker::UdpWorker(UniqueFd socket, const std::vector<Zone>& zones, Rng rng, ViewPtr view,
-                     DnsMetrics& metrics, StatsCell& cell)
+UdpWorker::UdpWorker(UniqueFd socket, const std::vector<Zone>& zones, Rng rng,
+                     const ResponderOptions& options, ViewPtr view, DnsMetrics& metrics,
+                     StatsCell& cell)
     : socket_(std::move(socket)),
       metrics_(metrics),
       cell_(cell),
-      responder_(zones, rng),
+      responder_(zones, rng, options),
       view_(std::move(view)),
       thread_([this] { Run(); }) {}
 
@@ -115,7 +128,8 @@ void UdpWorker::AnswerAll(Batch& batch, size_t received) {
   const ProxyView& view = view_.Current();
   batch.out_count = 0;
   for (size_t i = 0; i < received; ++i) {
-    const Packet packet{batch.bytes[i].data(), batch.in[i].msg_len, kPacketBytes, Transport::kUdp};
+    const Packet packet{batch.bytes[i].data(), batch.in[i].msg_len, kPacketBytes, Transport::kUdp,
+                        AddressOf(batch.peer[i])};
     const size_t size = responder_.Answer(now, packet, view);
     if (size == 0) continue;
     batch.iov[i].iov_len = size;

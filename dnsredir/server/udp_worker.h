@@ -22,8 +22,8 @@ namespace reef::dns {
 class UdpWorker {
  public:
   // Starts the thread. `zones`, `metrics` and `cell` (this thread's own) are borrowed.
-  UdpWorker(UniqueFd socket, const std::vector<Zone>& zones, Rng rng, ViewPtr view,
-            DnsMetrics& metrics, StatsCell& cell);
+  UdpWorker(UniqueFd socket, const std::vector<Zone>& zones, Rng rng,
+            const ResponderOptions& options, ViewPtr view, DnsMetrics& metrics, StatsCell& cell);
   ~UdpWorker();  // stops
 
   void SetView(ViewPtr view) { view_.Put(std::move(view)); }

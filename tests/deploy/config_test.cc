@@ -72,7 +72,11 @@ TEST_F(ConfigTest, EmptyFileGetsTheDefaultsOfTheDocumentation) {
             "drain: 5s\n"
             "admin:\n"
             "  listen: 127.0.0.1\n"
-            "  hosts: []\n");
+            "  hosts: []\n"
+            "dns:\n"
+            "  answers_per_second: 1000\n"
+            "  slip: 2\n"
+            "  records: {}\n");
   EXPECT_TRUE(CheckWhole(*config).ok());
 }
 
@@ -182,6 +186,12 @@ INSTANTIATE_TEST_SUITE_P(
              "reef.yaml:1: state_dir: \"state\": expected an absolute path, such as /var/lib/reef"},
         Case{"Level", "log: {level: trace}",
              "reef.yaml:1: log.level: \"trace\": expected one of debug, error, info, warning"},
+        Case{"RecordAddress", "dns: {records: {a.nyud.net: {addresses: here}}}",
+             "reef.yaml:1: dns.records.a.nyud.net.addresses: \"here\": expected an IP address "
+             "without a port, such as 192.0.2.7 or 2001:db8::7"},
+        Case{"Caa", "dns: {records: {nyud.net: {caa: [issue ca.example]}}}",
+             "reef.yaml:1: dns.records.nyud.net.caa[0]: \"issue ca.example\": expected FLAGS TAG "
+             "VALUE, such as 0 issue ca.example"},
         Case{"UnknownKey", "port: {http: 80}",
              "reef.yaml:1: port: unknown key; did you mean \"ports\"?"}),
     [](const testing::TestParamInfo<Case>& each) { return each.param.name; });
@@ -203,6 +213,21 @@ TEST_F(ConfigTest, NamesWithoutAddressesAreRefused) {
     EXPECT_THAT(CheckWhole(*config).ToString(), HasSubstr("a.example: expected an address"))
         << text;
   }
+}
+
+TEST_F(ConfigTest, RecordsThatTheZoneCannotHaveAreRefused) {
+  const auto why = [&](std::string_view records) {
+    auto config = Read("dns: {records: {" + std::string(records) + "}}");
+    EXPECT_TRUE(config.ok()) << config.status();
+    FillDefaults(kMachine, &*config);
+    return CheckWhole(*config).ToString();
+  };
+
+  EXPECT_THAT(why("www.example.org: x"), HasSubstr("record www.example.org: not in the zone"));
+  EXPECT_THAT(why("a.nyud.net: {}"), HasSubstr("dns.records.a.nyud.net: expected a record"));
+  EXPECT_THAT(why("a.nyud.net: {txt: x, ttl: 2147483648s}"),
+              HasSubstr("dns.records.a.nyud.net.ttl: expected at most"));
+  EXPECT_THAT(why("nyud.net: {addresses: 192.0.2.1}"), HasSubstr("are the proxies'"));
 }
 
 TEST_F(ConfigTest, FlagsGoBeforeTheFileAndAddToLists) {

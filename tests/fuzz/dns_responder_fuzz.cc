@@ -85,7 +85,11 @@ void CheckAnswer(std::string_view query, std::string_view answer, bool udp) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace reef::dns;
   static const std::vector<ProxyView> views = {MakeView(0), MakeView(1), MakeView(20)};
-  static Responder responder(Zones(), reef::Rng(1));
+  static Responder responder(Zones(), reef::Rng(1), [] {
+    ResponderOptions options;
+    options.nsid = "a1b2c3d4";
+    return options;
+  }());
   if (size == 0) return 0;
   const bool udp = (data[0] & 1) != 0;
   const ProxyView& view = views[(data[0] >> 1) % views.size()];

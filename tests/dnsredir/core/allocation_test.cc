@@ -47,7 +47,10 @@ TEST(Responder, AnswersWithoutAllocating) {
   std::vector<dsht::NodeInfo> nodes;
   for (uint8_t i = 1; i <= 20; ++i) nodes.push_back(NodeAt("192.0.2." + std::to_string(i), i));
   const ProxyView view(Instant{}, nodes, nodes, nodes[0]);
-  Responder responder(zones, Rng(1));
+  ResponderOptions responder_options;
+  responder_options.nsid = "a1b2c3d4";
+  responder_options.rate_limit = {.answers_per_second = 10, .slip = 1};  // some are beyond
+  Responder responder(zones, Rng(1), responder_options);
   std::vector<std::string> queries;
   for (const uint16_t type : {kA, kAaaa, kNs, kSoa, kTxt, kAny, kAxfr, kOpt}) {
     for (const char* name : {"nyud.net", "www.example.com.nyud.net", "_x.nyud.net", "example.com",
@@ -56,7 +59,8 @@ TEST(Responder, AnswersWithoutAllocating) {
       query.name = name;
       query.type = type;
       query.edns = true;
-      query.options = Option(8, std::string("\0\1\x18\0\xc0\0\2", 7));
+      query.options = Option(kOptionClientSubnet, std::string("\0\1\x18\0\xc0\0\2", 7)) +
+                      Option(kOptionCookie, "12345678") + Option(kOptionNsid, "");
       queries.push_back(query.Bytes());
     }
   }

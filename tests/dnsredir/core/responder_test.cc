@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "base/check.h"
+#include "tests/dnsredir/support/desk.h"
 #include "tests/dnsredir/support/message.h"
 #include "tests/dnsredir/support/nodes.h"
 
@@ -21,7 +21,6 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
-constexpr Instant kNow = Instant(std::chrono::hours(1));
 constexpr std::string_view kNegativeSoa =
     "nyud.net 60 SOA ns1.nyud.net hostmaster.nyud.net 1 3600 600 604800 60";
 
@@ -38,48 +37,12 @@ ZoneOptions PlainZone() {
   return options;
 }
 
-std::vector<Zone> ZonesOf(const std::vector<ZoneOptions>& options) {
-  std::vector<Zone> zones;
-  for (const ZoneOptions& o : options) {
-    StatusOr<Zone> zone = Zone::Make(o);
-    REEF_CHECK(zone.ok()) << zone.status().ToString();
-    zones.push_back(*std::move(zone));
-  }
-  return zones;
-}
-
-ProxyView ViewOf(const std::vector<dsht::NodeInfo>& nodes) {
-  return ProxyView(kNow, nodes, nodes, NodeAt("198.51.100.99", 0x99));
-}
-
 // One responder over one zone and one view.
-struct Desk {
+struct Desk : ResponderDesk {
   explicit Desk(std::vector<ZoneOptions> zone_options = {PlainZone()},
                 std::vector<dsht::NodeInfo> nodes = {NodeAt("192.0.2.1", 0xa1),
                                                      NodeAt("2001:db8::1", 0xb2)})
-      : zones(ZonesOf(zone_options)), view(ViewOf(nodes)), responder(zones, Rng(1)) {}
-
-  // The raw answer; empty for silence.
-  std::string AskRaw(const std::string& query, Transport transport = Transport::kUdp,
-                     Instant now = kNow) {
-    std::vector<uint8_t> buffer(std::max<size_t>(query.size(), 65535));
-    std::ranges::copy(query, buffer.begin());
-    const size_t size =
-        responder.Answer(now, Packet{buffer.data(), query.size(), buffer.size(), transport}, view);
-    return {buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(size)};
-  }
-
-  ParsedMessage Ask(const QuerySpec& query, Transport transport = Transport::kUdp,
-                    Instant now = kNow) {
-    const std::string raw = AskRaw(query.Bytes(), transport, now);
-    const std::optional<ParsedMessage> parsed = ParsedMessage::Parse(raw);
-    REEF_CHECK(parsed.has_value()) << "answer does not parse";
-    return *parsed;
-  }
-
-  std::vector<Zone> zones;
-  ProxyView view;
-  Responder responder;
+      : ResponderDesk(zone_options, nodes) {}
 };
 
 std::string Joined(const std::vector<std::string>& records) {

@@ -99,9 +99,12 @@ TEST_F(DigTest, ReadsBadversAndNotimp) {
   EXPECT_THAT(Dig("nyud.net +opcode=15 +norecurse +header-only"), HasSubstr("status: NOTIMP"));
 }
 
-TEST_F(DigTest, SendsCookiesSubnetsAndNsidWithoutHarm) {
-  EXPECT_THAT(Dig("www.example.com.nyud.net +cookie +nsid +subnet=192.0.2.0/24 +norecurse"),
-              AllOf(IsClean(), HasSubstr("status: NOERROR"), HasSubstr("192.0.2.1")));
+TEST_F(DigTest, ReadsCookiesSubnetsAndNsid) {
+  const std::string output =
+      Dig("www.example.com.nyud.net +cookie +nsid +subnet=192.0.2.0/24 +norecurse");
+  EXPECT_THAT(output, AllOf(IsClean(), HasSubstr("status: NOERROR"), HasSubstr("192.0.2.1")));
+  EXPECT_THAT(output, AllOf(HasSubstr("(good)"), HasSubstr("(\"01010101\")"),
+                            HasSubstr("CLIENT-SUBNET: 192.0.2.0/24/0")));
 }
 
 TEST_F(DigTest, KeepsATcpConnectionForSeveralQueries) {

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/runtime/clock.h"
+#include "dnsredir/core/cookie.h"
 #include "tests/dnsredir/support/fake_nodes.h"
 #include "tests/dnsredir/support/message.h"
 #include "tests/dnsredir/support/nodes.h"
@@ -127,6 +128,49 @@ TEST_F(ServerTest, SurvivesGarbageAndAnswersTheNext) {
   EXPECT_EQ(ParsedMessage::Parse(*formerr).value().id, 7);
   EXPECT_EQ(ParsedMessage::Parse(*formerr).value().rcode, 1);
   EXPECT_THAT(Answers(), SizeIs(1));
+}
+
+QuerySpec WithCookie(std::string cookie) {
+  QuerySpec query;
+  query.edns = true;
+  query.options = Option(kOptionCookie, std::move(cookie));
+  return query;
+}
+
+TEST_F(ServerTest, KnowsItsCookieAgainByUdpAndTcpOfEitherFamily) {
+  options_.listen = {Loopback(), Loopback("::1")};
+  Start();
+  for (const size_t family : {0u, 1u}) {
+    UdpAsker udp(endpoint(family));
+    TcpAsker tcp(endpoint(family));
+    const auto given = ParsedMessage::Parse(udp.Ask(WithCookie("client-1").Bytes()).value());
+    const std::string cookie = given->options.at(kOptionCookie);
+    ASSERT_EQ(cookie.size(), kCookieBytes);
+
+    EXPECT_TRUE(udp.Ask(WithCookie(cookie).Bytes()).has_value());
+    tcp.Send(WithCookie(cookie).Bytes());
+    EXPECT_TRUE(tcp.Receive().has_value());
+  }
+  EXPECT_THAT(metrics_.Exposition(),
+              AllOf(HasSubstr("reef_dns_cookies_total{state=\"new\"} 2\n"),
+                    HasSubstr("reef_dns_cookies_total{state=\"valid\"} 4\n"),
+                    HasSubstr("reef_dns_cookies_total{state=\"invalid\"} 0\n")));
+}
+
+TEST_F(ServerTest, TellsAFloodByUdpToComeByTcpAndAnswersItThere) {
+  options_.rate_limit = {.answers_per_second = 1, .slip = 1};
+  server_ = std::make_unique<Server>(options_, index_, metrics_);
+  ASSERT_TRUE(server_->Start().ok());
+  UdpAsker udp(endpoint());
+  bool truncated = false;
+  for (int i = 0; i < 20 && !truncated; ++i) {
+    truncated = ParsedMessage::Parse(udp.Ask(QuerySpec{}.Bytes()).value())->truncated;
+  }
+  EXPECT_TRUE(truncated);
+
+  TcpAsker tcp(endpoint());
+  tcp.Send(QuerySpec{}.Bytes());
+  EXPECT_THAT(ParsedMessage::Parse(tcp.Receive().value())->answers, SizeIs(1));
 }
 
 TEST_F(ServerTest, AnswersPipelinedQueriesInOrderOverTcp) {  // RFC 7766, 6.2.1.1

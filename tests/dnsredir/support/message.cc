@@ -212,12 +212,17 @@ std::optional<ParsedMessage> ParsedMessage::Parse(std::string_view bytes) {
       const uint32_t ttl = cursor.Take32();
       const uint16_t size = cursor.Take16();
       if (type == 41) {
-        if (section != 2 || message.edns || !name.empty() || size != 0) return std::nullopt;
+        if (section != 2 || message.edns || !name.empty()) return std::nullopt;
         message.edns = true;
         message.payload = klass;
         message.rcode |= static_cast<int>(ttl >> 24) << 4;
         message.dnssec_ok = (ttl & 0x8000) != 0;
         if ((ttl & 0x7fff) != 0) return std::nullopt;
+        for (const size_t end = cursor.at + size; cursor.ok && cursor.at < end;) {
+          const uint16_t code = cursor.Take16();
+          const std::string_view value = cursor.Take(cursor.Take16());
+          if (cursor.at > end || !message.options.emplace(code, value).second) return std::nullopt;
+        }
         continue;
       }
       if (klass != 1) return std::nullopt;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,9 +61,10 @@ struct ParsedMessage {
   bool edns = false;
   uint16_t payload = 0;
   bool dnssec_ok = false;
+  std::map<uint16_t, std::string> options;  // raw values by code
 
-  // nullopt if anything is not as RFC 1035 wants it: cut, counts wrong, a pointer forward, bytes
-  // left over.
+  // nullopt if anything is not as RFC 1035 wants it: cut, counts wrong, a pointer forward, an EDNS
+  // option twice, bytes left over.
   static std::optional<ParsedMessage> Parse(std::string_view bytes);
 };
 
