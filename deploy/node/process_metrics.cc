@@ -13,6 +13,7 @@
 
 #include "base/runtime/clock.h"
 #include "deploy/node/version.h"
+#include "httpproxy/store/segment_memory.h"
 
 namespace reef::deploy {
 namespace {
@@ -96,6 +97,18 @@ void AddCacheMetrics(const http::Cache& cache, Metrics& metrics) {
           &Stats::writes_skipped);
   metrics.AddGaugeCallback("reef_cache_disk_queue_bytes", "Bytes that wait to be written to disk.",
                            read(&Stats::disk_queue_bytes));
+
+  using Segments = http::SegmentMemoryStats;
+  const auto segments = [](uint64_t Segments::*field) {
+    return [field] { return static_cast<double>(http::ReadSegmentMemoryStats().*field); };
+  };
+  metrics.AddGaugeCallback("reef_segments", "Segments of bodies in the memory file.",
+                           segments(&Segments::in_file));
+  metrics.AddGaugeCallback("reef_segments_lent", "Of those: the kernel may be sending from them.",
+                           segments(&Segments::lent));
+  metrics.AddCounterCallback("reef_segments_on_heap_total",
+                             "Segments that found no room in the memory file.",
+                             segments(&Segments::on_heap_for_lack));
 }
 
 }  // namespace reef::deploy

@@ -3,6 +3,7 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -27,20 +28,17 @@ constexpr size_t kTurnBytes = 4 * 1024 * 1024;
 constexpr size_t kCopyMax = 2 * 1024;
 constexpr size_t kLingerBytesMax = 1024 * 1024;
 
-// Bodies from memory: beyond about half a megabyte in flight on a fast path the bytes fall out of
-// the CPU's cache between our write and the receiver's read, at half the throughput. A fixed buffer
-// would cap a long path, so that is left to the kernel.
+// Beyond so much in flight on a fast path the bytes fall out of the CPU's cache between our write
+// and the receiver's read, at half the throughput and less. By sendfile they are the same pages for
+// every receiver, and more in flight gains nothing. A fixed buffer would cap a long path, so that
+// is left to the kernel. Measured: docs/performance.md.
 constexpr size_t kBoundAbove = 64 * 1024;
-constexpr uint32_t kNearMicroseconds = 1'000;
-constexpr int kNearSendBufferBytes = 512 * 1024;
-
-ssize_t SendPieces(int fd, iovec* pieces, size_t count) {
-  if (count == 1) return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
-  msghdr message{};
-  message.msg_iov = pieces;
-  message.msg_iovlen = count;
-  return sendmsg(fd, &message, MSG_NOSIGNAL);
-}
+struct NearBound {
+  uint32_t rtt_us;  // up to here; it still allows 500 MB/s
+  int buffer_bytes;
+};
+constexpr NearBound kNearCopied = {1'000, 512 * 1024};
+constexpr NearBound kNearSendfile = {250, 128 * 1024};
 
 }  // namespace
 
@@ -428,7 +426,9 @@ void Connection::SendContent(std::string_view bytes, std::shared_ptr<const void>
     output_.Text().append(bytes);
   } else {
     output_.AddPinned(bytes, std::move(pin));
-    if (!buffer_bounded_ && output_.size() >= kBoundAbove) BoundSendBuffer();
+    if (!buffer_bounded_ && output_.size() >= kBoundAbove) {
+      BoundSendBuffer(IsInMemoryFile(bytes.data()));
+    }
   }
   if (chunked) output_.Text().append(kChunkEnd);
 }
@@ -456,13 +456,29 @@ void Connection::SendError(const ErrorText& text, const ErrorContext& context) {
   AppendErrorResponse(text, whole, output_.Text());
 }
 
+// One system call: the bytes that the kernel took, -1 with errno; `offered` is how many it could.
+ssize_t Connection::SendSome(size_t& offered) {
+  iovec pieces[OutputQueue::kIovecsMax];
+  const OutputQueue::Next next = output_.Gather(pieces);
+  offered = next.bytes;
+  if (next.count == 0) {
+    auto offset = static_cast<off_t>(next.file.offset);
+    return sendfile(socket_.get(), next.file.fd, &offset, next.bytes);  // SIGPIPE: see Proxy::Start
+  }
+  const int flags = MSG_NOSIGNAL | (next.file_follows ? MSG_MORE : 0);
+  if (next.count == 1) return send(socket_.get(), pieces->iov_base, pieces->iov_len, flags);
+  msghdr message{};
+  message.msg_iov = pieces;
+  message.msg_iovlen = next.count;
+  return sendmsg(socket_.get(), &message, flags);
+}
+
 // False: the kernel took less than all, or the connection is over.
 bool Connection::WriteOut() {
   bool wrote = false;
   while (!output_.empty()) {
-    iovec pieces[OutputQueue::kIovecsMax];
-    const size_t count = output_.Gather(pieces);
-    const ssize_t n = SendPieces(socket_.get(), pieces, count);
+    size_t offered = 0;
+    const ssize_t n = SendSome(offered);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) {
       // The client is gone.
@@ -470,8 +486,6 @@ bool Connection::WriteOut() {
       Close();
       return false;
     }
-    size_t offered = 0;
-    for (size_t i = 0; i < count; ++i) offered += pieces[i].iov_len;
     const size_t taken = n < 0 ? 0 : static_cast<size_t>(n);
     wrote |= taken > 0;
     turn_bytes_ += taken;
@@ -487,15 +501,15 @@ bool Connection::WriteOut() {
   return true;
 }
 
-void Connection::BoundSendBuffer() {
+void Connection::BoundSendBuffer(bool by_sendfile) {
   buffer_bounded_ = true;
   tcp_info info{};
   socklen_t size = sizeof info;
   if (getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;
   if (size < offsetof(tcp_info, tcpi_min_rtt) + sizeof info.tcpi_min_rtt) return;
-  if (info.tcpi_min_rtt > kNearMicroseconds) return;
-  setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &kNearSendBufferBytes,
-             sizeof kNearSendBufferBytes);
+  const NearBound& bound = by_sendfile ? kNearSendfile : kNearCopied;
+  if (info.tcpi_min_rtt > bound.rtt_us) return;
+  setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &bound.buffer_bytes, sizeof bound.buffer_bytes);
 }
 
 // ---- Deadlines ----

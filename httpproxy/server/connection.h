@@ -92,7 +92,8 @@ class Connection final : public ResponseStream {
   void EndConnection();
 
   bool WriteOut();
-  void BoundSendBuffer();
+  ssize_t SendSome(size_t& offered);
+  void BoundSendBuffer(bool by_sendfile);
 
   void SetPhase();
   void Arm(Phase phase);

@@ -10,7 +10,7 @@ namespace reef::http {
 void OutputQueue::CloseText() {
   const size_t size = text_.size() - closed_;
   if (size == 0) return;
-  pieces_.push_back({.data = nullptr, .offset = closed_, .size = size, .pin = nullptr});
+  pieces_.push_back({.data = nullptr, .offset = closed_, .size = size, .pin = nullptr, .file = {}});
   queued_ += size;
   closed_ = text_.size();
 }
@@ -18,21 +18,40 @@ void OutputQueue::CloseText() {
 void OutputQueue::AddPinned(std::string_view bytes, std::shared_ptr<const void> pin) {
   if (bytes.empty()) return;
   CloseText();
-  pieces_.push_back(
-      {.data = bytes.data(), .offset = 0, .size = bytes.size(), .pin = std::move(pin)});
+  FilePlace file;
+  if (bytes.size() >= kSendfileMin) {
+    file = LendSegment(bytes.data(), bytes.size()).value_or(FilePlace{});
+  }
+  pieces_.push_back({.data = bytes.data(),
+                     .offset = 0,
+                     .size = bytes.size(),
+                     .pin = std::move(pin),
+                     .file = file});
   queued_ += bytes.size();
 }
 
-size_t OutputQueue::Gather(iovec* out) {
+bool OutputQueue::IsForSendfile(const Piece& piece, size_t skip) {
+  return piece.file.fd >= 0 && piece.size - skip >= kSendfileMin;
+}
+
+OutputQueue::Next OutputQueue::Gather(iovec* out) {
   CloseText();
-  const size_t count = std::min(kIovecsMax, pieces_.size() - next_);
-  for (size_t i = 0; i < count; ++i) {
-    const Piece& piece = pieces_[next_ + i];
-    const char* data = piece.data != nullptr ? piece.data : text_.data() + piece.offset;
-    const size_t skip = i == 0 ? skip_ : 0;
-    out[i] = {const_cast<char*>(data + skip), piece.size - skip};
+  REEF_CHECK(next_ < pieces_.size()) << "nothing to send";
+  const Piece& first = pieces_[next_];
+  if (IsForSendfile(first, skip_)) {
+    return {.bytes = first.size - skip_, .file = {first.file.fd, first.file.offset + skip_}};
   }
-  return count;
+  Next next;
+  for (size_t i = next_; i < pieces_.size() && next.count < kIovecsMax; ++i) {
+    const Piece& piece = pieces_[i];
+    const size_t skip = i == next_ ? skip_ : 0;
+    next.file_follows = IsForSendfile(piece, skip);
+    if (next.file_follows) break;
+    const char* data = piece.data != nullptr ? piece.data : text_.data() + piece.offset;
+    out[next.count++] = {const_cast<char*>(data + skip), piece.size - skip};
+    next.bytes += piece.size - skip;
+  }
+  return next;
 }
 
 void OutputQueue::Consume(size_t n) {

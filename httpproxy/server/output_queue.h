@@ -2,7 +2,8 @@
 //
 // OutputQueue: what a connection has still to send, in order: text of its own (heads, chunk sizes)
 // and pinned bytes of others (segments of bodies), which are never copied. One sendmsg takes the
-// answers of all requests that one read brought.
+// answers of all requests that one read brought; pieces that lie in a memory file and are long
+// enough are for sendfile, one by one.
 //
 // A value of its connection, which refills it only when it is empty: so the text is bounded, and
 // its memory is used again without allocation.
@@ -16,6 +17,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "httpproxy/store/segment_memory.h"
 
 namespace reef::http {
 
@@ -35,8 +38,15 @@ class OutputQueue {
   // Bytes not sent yet.
   size_t size() const { return queued_ + (text_.size() - closed_); }
 
-  // Fills in up to kIovecsMax; returns how many.
-  size_t Gather(iovec* out);
+  // What comes next: up to kIovecsMax pieces in memory, filled into `out`, or one in a file.
+  struct Next {
+    size_t bytes = 0;
+    size_t count = 0;           // of `out`; 0: it is in the file
+    FilePlace file;             // if count is 0
+    bool file_follows = false;  // after those in `out`: more is to come at once
+  };
+  // Requires: !empty().
+  Next Gather(iovec* out);
   // The first `n` bytes were sent. When all are, the memory is kept for the next answers.
   void Consume(size_t n);
 
@@ -51,7 +61,11 @@ class OutputQueue {
     size_t offset = 0;
     size_t size = 0;
     std::shared_ptr<const void> pin;
+    FilePlace file{};  // none: fd is -1
   };
+  // What is left of a piece that is longer than this and in the file is for sendfile.
+  static constexpr size_t kSendfileMin = 16 * 1024;
+  static bool IsForSendfile(const Piece& piece, size_t skip);
 
   void CloseText();
 

@@ -2,6 +2,7 @@
 #include "httpproxy/server/proxy.h"
 
 #include <condition_variable>
+#include <csignal>
 #include <deque>
 #include <mutex>
 #include <utility>
@@ -89,6 +90,8 @@ Proxy::~Proxy() {
 Status Proxy::Start() {
   REEF_CHECK(loops_.empty()) << "started twice";
   REEF_CHECK(server_options_.loops >= 1);
+  // sendfile has no flag against it: a client that goes would end the process.
+  std::signal(SIGPIPE, SIG_IGN);
   endpoint_ = server_options_.listen;
   std::vector<UniqueFd> sockets;
   for (size_t i = 0; i < server_options_.loops; ++i) {

@@ -60,7 +60,7 @@ class Proxy {
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
 
-  // Listens and serves; returns once it does.
+  // Listens and serves; returns once it does. From then on the process ignores SIGPIPE.
   Status Start();
   // Withdraws the references, takes no new connections, ends each old one after the answer it owes;
   // waits for that, at most until `limit` is over. True: nothing was left.

@@ -7,16 +7,13 @@
 #include <utility>
 
 #include "base/check.h"
+#include "httpproxy/store/segment_memory.h"
 
 namespace reef::http {
 namespace {
 
 // What an allocation of a segment costs beyond its bytes: control block and allocator.
 constexpr size_t kAllocationOverhead = 48;
-
-std::shared_ptr<char[]> Allocate(size_t bytes) {
-  return std::make_shared_for_overwrite<char[]>(bytes);
-}
 
 // A place in a circular list that its element leaves by itself.
 struct Link {
@@ -160,7 +157,7 @@ std::shared_ptr<SegmentedBody> SegmentedBody::MakeWhole(std::shared_ptr<char[]> 
   body->flow_.reset();
   body->only_ = std::move(bytes);
   body->size_ = length;
-  body->resident_bytes_ = length + kAllocationOverhead;
+  body->resident_bytes_ = SegmentFootprint(body->only_.get(), length) + kAllocationOverhead;
   body->state_ = State::kComplete;
   body->is_whole_ = true;
   return body;
@@ -190,15 +187,16 @@ std::shared_ptr<SegmentedBody> SegmentedBody::MakeSpilled(std::shared_ptr<BodyHo
 // the size of their first piece; growth doubles within a first segment.
 size_t SegmentedBody::CopyToTail(std::string_view bytes) {
   Flow& flow = *flow_;
+  const auto allocate = [&flow](size_t wanted) {
+    SegmentBytes made = AllocateSegment(std::min(wanted, flow.segment_bytes));
+    flow.tail_capacity = std::min(made.capacity, flow.segment_bytes);
+    return std::move(made.bytes);
+  };
   if (flow.tail == nullptr || flow.tail_used == flow.segment_bytes) {
-    const bool is_first = flow.tail == nullptr;
-    flow.tail_capacity = is_first ? std::min(flow.segment_bytes, bytes.size()) : flow.segment_bytes;
-    flow.tail = Allocate(flow.tail_capacity);
+    flow.tail = allocate(flow.tail == nullptr ? bytes.size() : flow.segment_bytes);
     flow.tail_used = 0;
   } else if (flow.tail_used == flow.tail_capacity) {
-    const size_t wanted = std::max(2 * flow.tail_capacity, flow.tail_used + bytes.size());
-    flow.tail_capacity = std::min(flow.segment_bytes, wanted);
-    auto larger = Allocate(flow.tail_capacity);
+    auto larger = allocate(std::max(2 * flow.tail_capacity, flow.tail_used + bytes.size()));
     std::memcpy(larger.get(), flow.tail.get(), flow.tail_used);
     flow.tail = std::move(larger);  // readers keep the shorter one while they need it
   }
@@ -258,15 +256,20 @@ void SegmentedBody::WhenRoom(EventLoop& loop, Task room) {
   lock.unlock();  // the replaced task is destroyed without the lock
 }
 
+// Nobody will append: what the last segment does not need is given back.
 void SegmentedBody::ShrinkTail() {
   Flow& flow = *flow_;
   const size_t waste = flow.tail_capacity - flow.tail_used;
-  if (flow.tail == nullptr || waste <= std::max<size_t>(64, flow.tail_capacity / 8)) return;
-  auto exact = Allocate(flow.tail_used);
-  std::memcpy(exact.get(), flow.tail.get(), flow.tail_used);
-  flow.tail = std::move(exact);
-  flow.tail_capacity = flow.tail_used;
-
+  if (flow.tail == nullptr || waste == 0) return;  // a window may have dropped it by now
+  if (flow.tail_used >= kSendableMin && IsInMemoryFile(flow.tail.get())) {
+    flow.tail_capacity = TrimSegment(flow.tail.get(), flow.tail_used);
+  } else {
+    if (waste <= std::max<size_t>(64, flow.tail_capacity / 8)) return;
+    SegmentBytes exact = AllocateSegment(flow.tail_used);
+    std::memcpy(exact.bytes.get(), flow.tail.get(), flow.tail_used);
+    flow.tail = std::move(exact.bytes);
+    flow.tail_capacity = flow.tail_used;
+  }
   const std::lock_guard lock(mutex_);
   Slot& slot = flow.slots.back();
   if (slot.bytes != nullptr) SetBytes(slot, flow.tail, flow.tail_capacity);
@@ -434,7 +437,8 @@ void SegmentedBody::OnSegmentRead(size_t segment, std::shared_ptr<char[]> bytes)
     reader->held_ = bytes;
   }
   if (slot->bytes == nullptr) {
-    SetBytes(*slot, std::move(bytes), slot->stored.length);
+    const size_t footprint = SegmentFootprint(bytes.get(), slot->stored.length);
+    SetBytes(*slot, std::move(bytes), footprint);
     flow_->spillable.push_back(static_cast<uint32_t>(segment));
   }
   DropWhatMay();

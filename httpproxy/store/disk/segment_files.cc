@@ -13,6 +13,8 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "httpproxy/store/body.h"
+#include "httpproxy/store/segment_memory.h"
 
 namespace reef::http {
 namespace {
@@ -137,9 +139,11 @@ std::shared_ptr<SegmentFile> SegmentFiles::Find(uint32_t number) const {
 }
 
 std::shared_ptr<char[]> SegmentFiles::Read(const Location& from) const {
-  auto bytes = std::make_shared_for_overwrite<char[]>(from.length);
+  if (from.length > kSegmentBytes) return nullptr;  // no record of ours
+  std::shared_ptr<char[]> bytes = AllocateSegment(from.length).bytes;
   if (layer_.Read(from.file->fd(), bytes.get(), from.length, from.offset) != 0) return nullptr;
   if (Xxh3({bytes.get(), from.length}) != from.xxh3) return nullptr;
+  TrimSegment(bytes.get(), from.length);
   return bytes;
 }
 

@@ -5,13 +5,15 @@
 
 #include <string>
 
+#include "httpproxy/store/body.h"
+
 namespace reef::http {
 namespace {
 
 // What would be sent now.
 std::string Gathered(OutputQueue& queue) {
   iovec pieces[OutputQueue::kIovecsMax];
-  const size_t count = queue.Gather(pieces);
+  const size_t count = queue.empty() ? 0 : queue.Gather(pieces).count;
   std::string all;
   for (size_t i = 0; i < count; ++i) {
     all.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
@@ -40,7 +42,7 @@ TEST(OutputQueueTest, AdjoiningTextIsOnePiece) {
   queue.Text() += "two";
   iovec pieces[OutputQueue::kIovecsMax];
 
-  EXPECT_EQ(queue.Gather(pieces), 1u);
+  EXPECT_EQ(queue.Gather(pieces).count, 1u);
 }
 
 TEST(OutputQueueTest, GoesOnWhereAPartialWriteEnded) {
@@ -100,6 +102,67 @@ TEST(OutputQueueTest, GathersNoMoreThanOneWriteTakes) {
   queue.Consume(first.size());
 
   EXPECT_EQ(first + Gathered(queue), expected);
+}
+
+// A segment that may be lent, since as many bytes as it has were sent of it.
+std::shared_ptr<char[]> LendableSegment() {
+  std::shared_ptr<char[]> segment = AllocateSegment(kSendableMin).bytes;
+  LendSegment(segment.get(), kSegmentBytes);
+  return segment;
+}
+
+TEST(OutputQueueTest, LeavesLongPiecesInTheMemoryFileToSendfile) {
+  OutputQueue queue;
+  const std::shared_ptr<char[]> segment = LendableSegment();
+  const uint64_t at = LendSegment(segment.get(), 1)->offset;
+  iovec pieces[OutputQueue::kIovecsMax];
+  queue.Text() += "head";
+  queue.AddPinned({segment.get(), kSendableMin}, segment);
+  queue.Text() += "tail";
+
+  OutputQueue::Next next = queue.Gather(pieces);
+  EXPECT_EQ(next.count, 1u);
+  EXPECT_EQ(next.bytes, 4u);
+  EXPECT_TRUE(next.file_follows);
+  queue.Consume(4);
+
+  next = queue.Gather(pieces);
+  EXPECT_EQ(next.count, 0u);
+  EXPECT_EQ(next.file.offset, at);
+  EXPECT_EQ(next.bytes, kSendableMin);
+  queue.Consume(1000);
+
+  next = queue.Gather(pieces);
+  EXPECT_EQ(next.file.offset, at + 1000) << "goes on where a partial write ended";
+  EXPECT_EQ(next.bytes, kSendableMin - 1000);
+  queue.Consume(next.bytes);
+
+  next = queue.Gather(pieces);
+  EXPECT_EQ(next.count, 1u);
+  EXPECT_FALSE(next.file_follows);
+}
+
+TEST(OutputQueueTest, SendsShortRestsInTheMemoryFileTogetherWithWhatFollows) {
+  OutputQueue queue;
+  const std::shared_ptr<char[]> segment = LendableSegment();
+  iovec pieces[OutputQueue::kIovecsMax];
+  queue.AddPinned({segment.get(), kSendableMin}, segment);
+  queue.Text() += "tail";
+
+  queue.Consume(kSendableMin - 100);
+  const OutputQueue::Next next = queue.Gather(pieces);
+
+  EXPECT_EQ(next.count, 2u);
+  EXPECT_EQ(next.bytes, 104u);
+}
+
+TEST(OutputQueueTest, CopiesWhatWasHardlySentBefore) {
+  OutputQueue queue;
+  const std::shared_ptr<char[]> segment = AllocateSegment(kSendableMin).bytes;
+  iovec pieces[OutputQueue::kIovecsMax];
+  queue.AddPinned({segment.get(), kSendableMin}, segment);
+
+  EXPECT_EQ(queue.Gather(pieces).count, 1u);
 }
 
 TEST(OutputQueueTest, ChangesPlacesWithItsContent) {

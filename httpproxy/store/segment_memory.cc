@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "httpproxy/store/segment_memory.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "base/check.h"
+#include "base/runtime/socket.h"
+#include "httpproxy/store/body.h"
+
+namespace reef::http {
+namespace {
+
+constexpr size_t kPageBytes = 4096;
+// A segment of the smallest size uses an eighth of its addresses: so many hold all of memory.
+constexpr size_t kAddressesPerMemory = kSegmentBytes / kSendableMin;
+constexpr size_t kAddressesMin = size_t{64} << 20;
+// Free segments that keep their pages: 16 MiB at most, outside the cache's limit.
+constexpr size_t kWarmMax = 64;
+
+size_t WholePages(size_t bytes) {
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
+class MemoryFile {
+ public:
+  static MemoryFile& Get() {
+    static MemoryFile& file = *new MemoryFile;  // outlives every segment
+    return file;
+  }
+
+  // nullptr: no room.
+  char* Take();
+  void GiveBack(char* bytes);
+  void Trim(const char* bytes, size_t used);
+  std::optional<FilePlace> Lend(const char* bytes, size_t size);
+
+  bool Contains(const char* bytes) const {
+    return bytes >= base_ && bytes < base_ + slots_ * kSegmentBytes;
+  }
+  SegmentMemoryStats stats() const { return {in_use_, lent_, 0}; }
+
+ private:
+  // Zero as it comes from the system: it is never touched for addresses that are not used.
+  struct Slot {
+    uint32_t pages_bytes;  // from the beginning on there may be pages; its owner's
+    uint32_t sent_bytes;   // by atomic_ref: any thread that sends
+  };
+
+  MemoryFile();
+  bool TryMap(size_t slots);
+  size_t IndexOf(const char* bytes) const {
+    return static_cast<size_t>(bytes - base_) / kSegmentBytes;
+  }
+  bool DropPages(size_t index, size_t from, size_t to);
+
+  UniqueFd fd_;
+  char* base_ = nullptr;
+  size_t slots_ = 0;
+  Slot* slot_ = nullptr;
+  std::atomic<uint64_t> in_use_{0};
+  std::atomic<uint64_t> lent_{0};
+
+  std::mutex mutex_;
+  size_t next_ = 0;           // those from here on were never used
+  std::vector<size_t> warm_;  // free, with pages that were never lent
+  std::vector<size_t> cold_;  // free, without pages
+};
+
+MemoryFile::MemoryFile() {
+  const auto pages = static_cast<size_t>(std::max(sysconf(_SC_PHYS_PAGES), 1L));
+  fd_ = UniqueFd(memfd_create("reef-segments", MFD_CLOEXEC));
+  if (fd_.get() < 0) return;
+  // Sizes of files may be limited, by a signal that ends the process; addresses too (RLIMIT_AS).
+  rlimit file_size{};
+  if (getrlimit(RLIMIT_FSIZE, &file_size) != 0) return;
+  size_t size = std::min<uint64_t>(pages * kPageBytes * kAddressesPerMemory, file_size.rlim_cur);
+  for (; size >= kAddressesMin; size /= 2) {
+    if (TryMap(size / kSegmentBytes)) return;
+  }
+}
+
+bool MemoryFile::TryMap(size_t slots) {
+  const size_t size = slots * kSegmentBytes;
+  if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return false;
+  const int protection = PROT_READ | PROT_WRITE;
+  void* const base = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, fd_.get(), 0);
+  if (base == MAP_FAILED) return false;
+  void* const slot = mmap(nullptr, slots * sizeof(Slot), protection,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (slot == MAP_FAILED) {
+    munmap(base, size);
+    return false;
+  }
+  madvise(base, size, MADV_DONTDUMP);  // other people's pages have no place in a core dump
+  base_ = static_cast<char*>(base);
+  slots_ = slots;
+  slot_ = static_cast<Slot*>(slot);
+  return true;
+}
+
+char* MemoryFile::Take() {
+  const std::lock_guard lock(mutex_);
+  size_t index = next_;
+  if (auto& list = warm_.empty() ? cold_ : warm_; !list.empty()) {
+    index = list.back();
+    list.pop_back();
+  } else if (next_++ == slots_) {
+    --next_;
+    return nullptr;
+  }
+  in_use_.fetch_add(1, std::memory_order_relaxed);
+  slot_[index].pages_bytes = kSegmentBytes;  // until somebody knows better
+  return base_ + index * kSegmentBytes;
+}
+
+void MemoryFile::GiveBack(char* bytes) {
+  const size_t index = IndexOf(bytes);
+  Slot& slot = slot_[index];
+  in_use_.fetch_sub(1, std::memory_order_relaxed);
+  const bool was_lent = slot.sent_bytes >= kSegmentBytes;
+  if (was_lent) lent_.fetch_sub(1, std::memory_order_relaxed);
+  slot.sent_bytes = 0;
+  if (!was_lent) {
+    const std::lock_guard lock(mutex_);
+    if (warm_.size() < kWarmMax) {
+      warm_.push_back(index);
+      return;
+    }
+  }
+  // Where that fails the pages may still be under way to a client: nobody shall write there.
+  if (!DropPages(index, 0, slot.pages_bytes)) return;
+  const std::lock_guard lock(mutex_);
+  cold_.push_back(index);
+}
+
+void MemoryFile::Trim(const char* bytes, size_t used) {
+  const size_t index = IndexOf(bytes);
+  const size_t keep = WholePages(used);
+  Slot& slot = slot_[index];
+  if (keep < slot.pages_bytes && DropPages(index, keep, slot.pages_bytes)) {
+    slot.pages_bytes = static_cast<uint32_t>(keep);
+  }
+}
+
+bool MemoryFile::DropPages(size_t index, size_t from, size_t to) {
+  const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  const auto at = static_cast<off_t>(index * kSegmentBytes + from);
+  return from == to || fallocate(fd_.get(), mode, at, static_cast<off_t>(to - from)) == 0;
+}
+
+std::optional<FilePlace> MemoryFile::Lend(const char* bytes, size_t size) {
+  if (!Contains(bytes)) return std::nullopt;
+  const std::atomic_ref<uint32_t> sent(slot_[IndexOf(bytes)].sent_bytes);
+  if (sent.load(std::memory_order_relaxed) < kSegmentBytes) {
+    const uint32_t before = sent.fetch_add(static_cast<uint32_t>(size), std::memory_order_relaxed);
+    if (before < kSegmentBytes && before + size >= kSegmentBytes) {
+      lent_.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (before < kSegmentBytes) return std::nullopt;
+  }
+  return FilePlace{fd_.get(), static_cast<uint64_t>(bytes - base_)};
+}
+
+std::atomic<uint64_t> on_heap_for_lack{0};
+
+}  // namespace
+
+SegmentBytes AllocateSegment(size_t bytes) {
+  REEF_CHECK(bytes <= kSegmentBytes) << bytes;
+  if (bytes >= kSendableMin) {
+    if (char* const taken = MemoryFile::Get().Take(); taken != nullptr) {
+      const auto give_back = [](char* segment) { MemoryFile::Get().GiveBack(segment); };
+      return {std::shared_ptr<char[]>(taken, give_back), kSegmentBytes};
+    }
+    on_heap_for_lack.fetch_add(1, std::memory_order_relaxed);
+  }
+  return {std::make_shared_for_overwrite<char[]>(bytes), bytes};
+}
+
+size_t TrimSegment(const char* bytes, size_t used) {
+  if (IsInMemoryFile(bytes)) MemoryFile::Get().Trim(bytes, used);
+  return SegmentFootprint(bytes, used);
+}
+
+size_t SegmentFootprint(const char* bytes, size_t used) {
+  return IsInMemoryFile(bytes) ? WholePages(used) : used;
+}
+
+bool IsInMemoryFile(const char* bytes) {
+  return MemoryFile::Get().Contains(bytes);
+}
+
+std::optional<FilePlace> LendSegment(const char* bytes, size_t size) {
+  return MemoryFile::Get().Lend(bytes, size);
+}
+
+SegmentMemoryStats ReadSegmentMemoryStats() {
+  SegmentMemoryStats stats = MemoryFile::Get().stats();
+  stats.on_heap_for_lack = on_heap_for_lack.load(std::memory_order_relaxed);
+  return stats;
+}
+
+}  // namespace reef::http
