@@ -84,15 +84,13 @@ Precondition EvaluateConditions(const RequestHead& request, const ObjectHead& st
   return NotModifiedSince(request, stored) ? Precondition::kNotModified : Precondition::kProceed;
 }
 
-std::optional<ByteRangeSpec> RequestedRange(const RequestHead& request, const ObjectHead& stored) {
+std::vector<ByteRangeSpec> RequestedRanges(const RequestHead& request, const ObjectHead& stored) {
   const Field* range = request.fields.Find(FieldId::kRange);
-  if (range == nullptr || stored.status != 200 || request.method != Method::kGet) {
-    return std::nullopt;
-  }
-  if (request.fields.FindNext(range) != nullptr) return std::nullopt;
+  if (range == nullptr || stored.status != 200 || request.method != Method::kGet) return {};
+  if (request.fields.FindNext(range) != nullptr) return {};
   const Field* condition = request.fields.Find(FieldId::kIfRange);
-  if (condition != nullptr && !IfRangeHolds(condition->value, stored)) return std::nullopt;
-  return ParseRange(range->value);
+  if (condition != nullptr && !IfRangeHolds(condition->value, stored)) return {};
+  return ParseRanges(range->value);
 }
 
 bool IsConditional(const FieldTable& request) {

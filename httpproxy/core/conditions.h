@@ -4,7 +4,7 @@
 // preconditions), 14.2; RFC 9111, 4.3.2. Free functions; any thread.
 #pragma once
 
-#include <optional>
+#include <vector>
 
 #include "httpproxy/core/http1_parser.h"
 #include "httpproxy/core/object_head.h"
@@ -18,10 +18,9 @@ enum class Precondition { kProceed, kNotModified, kFailed };
 // kProceed.
 Precondition EvaluateConditions(const RequestHead& request, const ObjectHead& stored);
 
-// The range to be sent from a stored 200 once EvaluateConditions said kProceed: after If-Range;
-// nullopt: the whole. Resolve() against the length, when it is known, says whether it is
-// satisfiable.
-std::optional<ByteRangeSpec> RequestedRange(const RequestHead& request, const ObjectHead& stored);
+// The ranges to be sent from a stored 200 once EvaluateConditions said kProceed: after If-Range.
+// None: the whole. ResolveAll() against the length, when it is known, says which are satisfiable.
+std::vector<ByteRangeSpec> RequestedRanges(const RequestHead& request, const ObjectHead& stored);
 
 // Range or a precondition: what answers it where it is sent on (206, 304, 412, 416) may be an
 // answer to that alone.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "httpproxy/server/exchange.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "httpproxy/core/location.h"
+#include "httpproxy/core/multipart_ranges.h"
 #include "httpproxy/core/stored_head.h"
 #include "httpproxy/core/upstream_request.h"
 
@@ -507,25 +510,53 @@ void Exchange::ServeStored(std::shared_ptr<const Object> object) {
   }
 
   const std::optional<uint64_t> length = LengthOf(*object);
-  const std::optional<ByteRangeSpec> spec = RequestedRange(*head_, object->head);
+  const std::vector<ByteRangeSpec> specs = RequestedRanges(*head_, object->head);
   // Without a length a range cannot be placed, and what passes through is there only once.
-  if (!spec || !length || answered_.source == Source::kPass) {
+  if (specs.empty() || !length || answered_.source == Source::kPass) {
     return ServeContent(std::move(object), start, 0, length);
   }
   context_.counters.ranges.Add();
+  // What is still coming in comes in order.
+  const bool ascending = object->body->state() == Body::State::kFilling;
+  std::vector<ByteRange> ranges = ResolveAll(specs, *length, ascending);
+  if (ranges.size() > 1) return ServeRanges(std::move(object), start, std::move(ranges), *length);
   std::string content_range = "Content-Range: ";
-  const std::optional<ByteRange> range = Resolve(*spec, *length);
-  if (!range) {
+  if (ranges.empty()) {
     AppendUnsatisfiedRange(*length, content_range);
     return Refuse(TextFor(416), content_range + "\r\n");
   }
-  AppendContentRange(*range, length, content_range);
+  AppendContentRange(ranges[0], length, content_range);
   content_range += "\r\n";
   content_range += answered_.own_fields;
   start.status = 206;
   start.reason = {};
   start.more_fields = content_range;
-  ServeContent(std::move(object), start, range->first, range->size());
+  ServeContent(std::move(object), start, ranges[0].first, ranges[0].size());
+}
+
+void Exchange::ServeRanges(std::shared_ptr<const Object> object, ResponseStart& start,
+                           std::vector<ByteRange> ranges, uint64_t length) {
+  FieldTable stored;
+  ReadFieldLines(object->head.fields, stored);
+  // Nobody can have put a boundary into the content that nobody can guess.
+  char random[12];
+  REEF_CHECK(getentropy(random, sizeof random) == 0);
+  MultipartRanges parts(std::move(ranges), length, stored.Value(FieldId::kContentType),
+                        ToHex({random, sizeof random}));
+  const std::string fields = parts.FieldsFor(start.fields);
+  start.status = 206;
+  start.reason = {};
+  start.fields = fields;
+  stream_->SendHead(start, {.sent = true, .length = parts.ContentLength()});
+  OnHeadSent(start.status);
+  ranges_sender_ = std::make_unique<RangesSender>(context_.loop, std::move(object),
+                                                  std::move(parts), [this] { OnReadable(); });
+  wants_room_ = true;
+}
+
+void Exchange::OnReadable() {
+  wants_room_ = true;
+  stream_->Flush();
 }
 
 void Exchange::ServeStale(std::shared_ptr<const Object> object) {
@@ -591,29 +622,26 @@ void Exchange::ServeContent(std::shared_ptr<const Object> object, const Response
     stream_->SendContent(whole->substr(offset, *length), std::move(object));
     return Finish(true);
   }
-  sender_.emplace(context_.loop, std::move(object), offset, length, [this] {
-    wants_room_ = true;
-    stream_->Flush();
-  });
+  sender_.emplace(context_.loop, std::move(object), offset, length, [this] { OnReadable(); });
   wants_room_ = true;
 }
 
 void Exchange::OnRoom(size_t room) {
-  REEF_CHECK(wants_room_ && sender_) << "nothing to send";
-  switch (sender_->Produce(*stream_, room)) {
+  REEF_CHECK(wants_room_ && (sender_ || ranges_sender_)) << "nothing to send";
+  const auto progress =
+      sender_ ? sender_->Produce(*stream_, room) : ranges_sender_->Produce(*stream_, room);
+  content_bytes_ = sender_ ? sender_->bytes_sent() : ranges_sender_->bytes_sent();
+  switch (progress) {
     case ObjectSender::Progress::kMore:
       break;
     case ObjectSender::Progress::kWaiting:
       wants_room_ = false;
       break;
     case ObjectSender::Progress::kDone:
-      content_bytes_ = sender_->bytes_sent();
       return Finish(true);
     case ObjectSender::Progress::kCut:
-      content_bytes_ = sender_->bytes_sent();
       return Finish(false);
   }
-  content_bytes_ = sender_->bytes_sent();
 }
 
 std::string_view Exchange::allowed_methods() const {
@@ -720,6 +748,7 @@ void Exchange::Clear() {
   sign_.reset();
   continue_.reset();
   sender_.reset();
+  ranges_sender_.reset();
   place_.Leave();
   if (request_body_ != nullptr) {
     if (request_body_->state() == Body::State::kFilling) request_body_->Abort("the client left");

@@ -35,6 +35,7 @@
 #include "httpproxy/server/filler.h"
 #include "httpproxy/server/loop_context.h"
 #include "httpproxy/server/object_sender.h"
+#include "httpproxy/server/ranges_sender.h"
 #include "httpproxy/server/response_stream.h"
 
 namespace reef::http {
@@ -112,11 +113,14 @@ class Exchange {
   void ServeStored(std::shared_ptr<const Object> object);
   void ServeContent(std::shared_ptr<const Object> object, const ResponseStart& start,
                     uint64_t offset, std::optional<uint64_t> length);
+  void ServeRanges(std::shared_ptr<const Object> object, ResponseStart& start,
+                   std::vector<ByteRange> ranges, uint64_t length);
   void ServeStale(std::shared_ptr<const Object> object);
   void AnswerOptions();
   void Refuse(const ErrorText& text, std::string_view more_fields = {},
               std::string_view details = {});
   void FillStart(const Object& object, ResponseStart& start);
+  void OnReadable();
   void OnHeadSent(int status);
   void Finish(bool whole);
   void Conclude(bool whole);
@@ -163,6 +167,7 @@ class Exchange {
   FanOut::Place place_;
   std::shared_ptr<Body> request_body_;
   std::optional<ObjectSender> sender_;
+  std::unique_ptr<RangesSender> ranges_sender_;  // one of the two at most
 
   int status_ = 0;  // 0: no head sent yet
   uint64_t content_bytes_ = 0;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "httpproxy/core/cache_control.h"
@@ -38,22 +39,38 @@ void CheckDirectives(std::string_view value) {
   REEF_CHECK(targeted.targeted || targeted == response);
 }
 
-void CheckRange(std::string_view value) {
+void CheckRange(const ByteRange& range, uint64_t length) {
+  REEF_CHECK(range.first <= range.last && range.last < length);
+  std::string written;
+  AppendContentRange(range, length, written);
+  REEF_CHECK(ParseContentRange(written) == (ContentRange{range, length}));
+}
+
+void CheckRanges(std::string_view value) {
+  const std::vector<ByteRangeSpec> specs = ParseRanges(value);
+  REEF_CHECK(specs.size() <= kRangesMax);
   for (const uint64_t length : {uint64_t{0}, uint64_t{1}, uint64_t{1000}, UINT64_MAX}) {
-    const auto spec = ParseRange(value);
-    if (!spec) return;
-    const auto range = Resolve(*spec, length);
-    if (!range) continue;
-    REEF_CHECK(range->first <= range->last && range->last < length);
-    std::string written;
-    AppendContentRange(*range, length, written);
-    REEF_CHECK(ParseContentRange(written) == (ContentRange{range, length}));
+    for (const ByteRangeSpec& spec : specs) {
+      if (const auto range = Resolve(spec, length)) CheckRange(*range, length);
+    }
+    // Never more bytes than there are, and in order where that is wanted.
+    uint64_t total = 0;
+    for (const ByteRange& range : ResolveAll(specs, length, false)) {
+      CheckRange(range, length);
+      REEF_CHECK(range.size() <= length - total);
+      total += range.size();
+    }
+    uint64_t from = 0;
+    for (const ByteRange& range : ResolveAll(specs, length, true)) {
+      REEF_CHECK(range.first >= from);
+      from = range.last + 1;
+    }
   }
 }
 
 void Run(std::string_view value) {
   CheckDirectives(value);
-  CheckRange(value);
+  CheckRanges(value);
   ParseContentRange(value);
   REEF_CHECK(StrongEtagMatch(value, value) == IsStrongEtag(value));
   REEF_CHECK(WeakEtagMatch(value, value) == IsEtag(value));

@@ -90,7 +90,7 @@ void Run(std::string_view input) {
   stored.last_modified = "Sun, 06 Nov 1994 08:49:37 GMT";
   stored.fields = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
   EvaluateConditions(head, stored);
-  RequestedRange(head, stored);
+  RequestedRanges(head, stored);
   for (const SitePolicy& policy : {SitePolicy::OpenZone(), SitePolicy::NamedSite()}) {
     DecideRequest(head, ParseRequestDirectives(head.fields), policy);
     CheckUpstream(head, policy);

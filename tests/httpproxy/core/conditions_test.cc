@@ -147,41 +147,42 @@ TEST(Rfc9110Section1321Test, OnlyA200ToGetOrHeadHasConditions) {
   EXPECT_EQ(EvaluateConditions(Request(lines, "HEAD").head(), Stored()), kNotModified);
 }
 
-std::optional<ByteRangeSpec> RangeOf(const std::string& lines, const ObjectHead& stored = Stored(),
-                                     const std::string& method = "GET") {
-  return RequestedRange(Request(lines, method).head(), stored);
+std::vector<ByteRangeSpec> RangeOf(const std::string& lines, const ObjectHead& stored = Stored(),
+                                   const std::string& method = "GET") {
+  return RequestedRanges(Request(lines, method).head(), stored);
 }
 
-const ByteRangeSpec kFive{5, std::nullopt};
+const std::vector<ByteRangeSpec> kFive = {{5, std::nullopt}};
+const std::vector<ByteRangeSpec> kWhole;
 
 TEST(Rfc9110Section142Test, ARangeIsTakenOfA200ToGet) {
   ObjectHead gone = Stored();
   gone.status = 410;
   EXPECT_EQ(RangeOf("Range: bytes=5-\r\n"), kFive);
-  EXPECT_EQ(RangeOf(""), std::nullopt);
-  EXPECT_EQ(RangeOf("Range: bytes=5-\r\n", Stored(), "HEAD"), std::nullopt);
-  EXPECT_EQ(RangeOf("Range: bytes=5-\r\n", gone), std::nullopt);
-  EXPECT_EQ(RangeOf("Range: bytes=5-\r\nRange: bytes=6-\r\n"), std::nullopt);
+  EXPECT_EQ(RangeOf(""), kWhole);
+  EXPECT_EQ(RangeOf("Range: bytes=5-\r\n", Stored(), "HEAD"), kWhole);
+  EXPECT_EQ(RangeOf("Range: bytes=5-\r\n", gone), kWhole);
+  EXPECT_EQ(RangeOf("Range: bytes=5-\r\nRange: bytes=6-\r\n"), kWhole);
 }
 
 TEST(Rfc9110Section1315Test, IfRangeTakesAStrongTagOnly) {
   const std::string range = "Range: bytes=5-\r\n";
   EXPECT_EQ(RangeOf(range + "If-Range: \"v1\"\r\n"), kFive);
-  EXPECT_EQ(RangeOf(range + "If-Range: \"v2\"\r\n"), std::nullopt);
-  EXPECT_EQ(RangeOf(range + "If-Range: W/\"v1\"\r\n", Stored("W/\"v1\"")), std::nullopt);
-  EXPECT_EQ(RangeOf(range + "If-Range: v1\r\n", Stored("v1")), std::nullopt);
+  EXPECT_EQ(RangeOf(range + "If-Range: \"v2\"\r\n"), kWhole);
+  EXPECT_EQ(RangeOf(range + "If-Range: W/\"v1\"\r\n", Stored("W/\"v1\"")), kWhole);
+  EXPECT_EQ(RangeOf(range + "If-Range: v1\r\n", Stored("v1")), kWhole);
 }
 
 TEST(Rfc9110Section1315Test, IfRangeTakesTheVeryDateIfItIsStrong) {
   const std::string range = "Range: bytes=5-\r\n";
   EXPECT_EQ(RangeOf(range + "If-Range: " + kModified + "\r\n"), kFive);
-  EXPECT_EQ(RangeOf(range + "If-Range: " + kLater + "\r\n"), std::nullopt);
-  EXPECT_EQ(RangeOf(range + "If-Range: " + kModified + "\r\n", Stored("", "")), std::nullopt);
+  EXPECT_EQ(RangeOf(range + "If-Range: " + kLater + "\r\n"), kWhole);
+  EXPECT_EQ(RangeOf(range + "If-Range: " + kModified + "\r\n", Stored("", "")), kWhole);
 
   // 8.8.2.2: modified in the second in which it was sent.
   ObjectHead fresh = Stored();
   fresh.fields = "Date: " + kModified + "\r\n";
-  EXPECT_EQ(RangeOf(range + "If-Range: " + kModified + "\r\n", fresh), std::nullopt);
+  EXPECT_EQ(RangeOf(range + "If-Range: " + kModified + "\r\n", fresh), kWhole);
 }
 
 TEST(IsConditionalTest, ARangeOrAnyPreconditionMakesARequestOne) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "httpproxy/core/range.h"
 #include "httpproxy/core/stored_head.h"
 #include "tests/httpproxy/server/server_fixture.h"
 
@@ -145,6 +146,97 @@ TEST_F(ExchangeTest, RangeBeyondTheEndIsAnsweredWith416) {
 
   EXPECT_EQ(response.status, 416);
   EXPECT_EQ(response.Field("Content-Range"), "bytes */10");
+}
+
+// The content of the parts of a multipart/byteranges response, after its heads.
+std::vector<std::pair<std::string, std::string>> PartsOf(const TestResponse& response) {
+  const std::string type = response.Field("Content-Type");
+  const std::string start = "multipart/byteranges; boundary=";
+  EXPECT_TRUE(type.starts_with(start)) << type;
+  const std::string mark = "--" + type.substr(start.size());
+  std::vector<std::pair<std::string, std::string>> parts;
+  size_t at = response.body.find(mark) + mark.size();
+  while (response.body.compare(at, 2, "--") != 0) {
+    const size_t content = response.body.find("\r\n\r\n", at) + 4;
+    const size_t end = response.body.find("\r\n" + mark, content);
+    if (end == std::string::npos) {
+      ADD_FAILURE() << "a part without an end";
+      return parts;
+    }
+    parts.emplace_back(response.body.substr(at + 2, content - at - 6),
+                       response.body.substr(content, end - content));
+    at = end + 2 + mark.size();
+  }
+  EXPECT_EQ(response.body.substr(at), "--\r\n");
+  return parts;
+}
+
+TEST_F(ExchangeTest, SeveralRangesAreAnsweredInParts) {
+  std::string content(1'000'000, 'x');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>('a' + i / 1000 % 26);
+  Store("/big", content, [](ObjectHead& head) {
+    Tagged(head);
+    head.fields += "Content-Type: text/plain\r\n";
+  });
+  Start();
+
+  const TestResponse response = Get("/big", "Range: bytes=-300000,0-9,200000-600000\r\n");
+
+  EXPECT_EQ(response.status, 206);
+  EXPECT_EQ(response.Field("Content-Range"), "");
+  EXPECT_EQ(response.Field("ETag"), "\"v1\"");
+  const auto parts = PartsOf(response);
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_EQ(parts[0].first,
+            "Content-Type: text/plain\r\nContent-Range: bytes 700000-999999/1000000");
+  EXPECT_TRUE(parts[0].second == content.substr(700'000));
+  EXPECT_EQ(parts[1].second, content.substr(0, 10));
+  EXPECT_TRUE(parts[2].second == content.substr(200'000, 400'001));
+}
+
+TEST_F(ExchangeTest, SeveralRangesThatAreOneInTruthAreAnsweredAsOne) {
+  Store("/a", "0123456789", Tagged);
+  Start();
+
+  const TestResponse overlapping = Get("/a", "Range: bytes=0-4,3-7\r\n");
+  const TestResponse one_is_beyond = Get("/a", "Range: bytes=2-4,20-\r\n");
+  const TestResponse all_are_beyond = Get("/a", "Range: bytes=20-,30-\r\n");
+
+  EXPECT_EQ(overlapping.Field("Content-Range"), "bytes 0-7/10");
+  EXPECT_EQ(overlapping.body, "01234567");
+  EXPECT_EQ(one_is_beyond.body, "234");
+  EXPECT_EQ(all_are_beyond.status, 416);
+}
+
+TEST_F(ExchangeTest, TooManyRangesAreAnsweredWithTheWhole) {
+  Store("/a", std::string(100'000, 'x'), Tagged);
+  Start();
+  std::string ranges = "Range: bytes=0-0";
+  for (size_t i = 1; i <= kRangesMax; ++i) {
+    ranges += "," + std::to_string(i * 1000) + "-" + std::to_string(i * 1000);
+  }
+
+  EXPECT_EQ(Get("/a", ranges + "\r\n").status, 200);
+}
+
+TEST_F(ExchangeTest, SeveralRangesOfAFillingObjectComeInAscendingOrderAsTheyArrive) {
+  const auto object =
+      fills_.Filling(KeyOf("/a"), true, [](ObjectHead& head) { head.content_length = 1000; });
+  const std::string content = std::string(500, 'a') + std::string(500, 'b');
+  object->body->Append(content.substr(0, 400));
+  Start();
+  TestClient client = Connect();
+  client.SendGet(kHost, "/a", "Range: bytes=900-949,0-49\r\n");
+  TestResponse response = client.ReadHead();
+
+  object->body->Append(content.substr(400));
+  object->body->Complete();
+
+  response.body = client.ReadBytes(std::stoul(response.Field("Content-Length")));
+  const auto parts = PartsOf(response);
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[0].second, std::string(50, 'a'));
+  EXPECT_EQ(parts[1].second, std::string(50, 'b'));
 }
 
 TEST_F(ExchangeTest, RangeUnderAnotherValidatorIsAnsweredWithTheWhole) {
