@@ -77,6 +77,23 @@ uint32_t CookieSeconds(Instant now) {
   return static_cast<uint32_t>(seconds.count());
 }
 
+namespace {
+
+// Of the first 16 bytes of a cookie and the client's address (RFC 9018, 4.4).
+std::array<uint8_t, 8> HashOf(const CookieSecret& secret, std::span<const uint8_t> cookie,
+                              const IpAddress& address) {
+  std::array<uint8_t, kHashAt + 16> hashed;
+  std::ranges::copy(cookie.first(kHashAt), hashed.begin());
+  const std::span<const uint8_t> bytes = address.bytes();
+  std::ranges::copy(bytes, hashed.begin() + kHashAt);
+  const uint64_t hash = SipHash(secret).Of({hashed.data(), kHashAt + bytes.size()});
+  std::array<uint8_t, 8> wire;
+  for (size_t i = 0; i < wire.size(); ++i) wire[i] = static_cast<uint8_t>(hash >> (8 * i));
+  return wire;
+}
+
+}  // namespace
+
 Cookie MakeCookie(const CookieSecret& secret, std::span<const uint8_t> client,
                   const IpAddress& address, uint32_t now_s) {
   REEF_CHECK(client.size() >= kClientCookieBytes);
@@ -86,13 +103,7 @@ Cookie MakeCookie(const CookieSecret& secret, std::span<const uint8_t> client,
   for (size_t i = 0; i < 4; ++i) {
     cookie[kTimeAt + i] = static_cast<uint8_t>(now_s >> (24 - 8 * i));
   }
-
-  std::array<uint8_t, kHashAt + 16> hashed;
-  std::copy_n(cookie.begin(), kHashAt, hashed.begin());
-  const std::span<const uint8_t> bytes = address.bytes();
-  std::ranges::copy(bytes, hashed.begin() + kHashAt);
-  const uint64_t hash = SipHash(secret).Of({hashed.data(), kHashAt + bytes.size()});
-  for (size_t i = 0; i < 8; ++i) cookie[kHashAt + i] = static_cast<uint8_t>(hash >> (8 * i));
+  std::ranges::copy(HashOf(secret, cookie, address), cookie.begin() + kHashAt);
   return cookie;
 }
 
@@ -105,10 +116,13 @@ CookieCheck CheckCookie(const CookieSecret& secret, std::span<const uint8_t> coo
   for (size_t i = 0; i < 4; ++i) made_s = made_s << 8 | cookie[kTimeAt + i];
   // Serial number arithmetic (RFC 1982).
   const auto age = static_cast<int32_t>(now_s - made_s);
-  const Cookie expected = MakeCookie(secret, cookie, address, made_s);
+  // The reserved bytes may have any value (4.2): they are part of what is hashed.
+  const std::array<uint8_t, 8> expected = HashOf(secret, cookie, address);
   // All bits are looked at whatever differs: how long it takes tells nothing.
-  unsigned differing = 0;
-  for (size_t i = 0; i < kCookieBytes; ++i) differing |= unsigned{expected[i]} ^ cookie[i];
+  unsigned differing = unsigned{cookie[kClientCookieBytes]} ^ kVersion;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    differing |= unsigned{expected[i]} ^ cookie[kHashAt + i];
+  }
   if (differing != 0 || age > kAgeMax || age < -kAheadMax) return {.state = CookieState::kInvalid};
   return {.state = CookieState::kValid, .is_to_be_renewed = age > kRenewAge};
 }

@@ -60,6 +60,15 @@ TEST(Cookie, IsAsRfc9018_A4RollsASecretOverForAnIpv6Client) {
             "22681ab97d52c298010000005cf7c609a6bb79d16625507a");
 }
 
+TEST(Cookie, IsAsRfc9018_A3ValidWithAnyReservedBytes) {
+  const std::vector<uint8_t> cookie = Bytes("fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5");
+  const IpAddress client = At("203.0.113.203");
+
+  EXPECT_EQ(CheckCookie(kSecret, cookie, client, 0x5cf78f71).state, CookieState::kValid);
+  EXPECT_EQ(CheckCookie(kSecret, cookie, client, 0x5cf7a871).state, CookieState::kInvalid)
+      << "too old by then";
+}
+
 TEST(Cookie, TellsAClientsAloneAndNoneApart) {
   EXPECT_EQ(CheckCookie(kSecret, {}, kClient, kMade).state, CookieState::kNone);
   EXPECT_EQ(CheckCookie(kSecret, Bytes("2464c4abcf10c957"), kClient, kMade).state,
