@@ -28,7 +28,6 @@ RateLimiter::Verdict RateLimiter::Judge(Instant now, const IpAddress& client) {
   const Instant full_at = std::max(slot.full_at, now) + interval_;
   if (full_at - now <= kBurst) {
     slot.full_at = full_at;
-    slot.beyond = 0;
     return Verdict::kAnswer;
   }
   ++slot.beyond;

@@ -43,7 +43,7 @@ class RateLimiter {
   struct Slot {
     uint64_t network = 0;  // a hash
     Instant full_at{};     // when it has its whole burst again
-    uint64_t beyond = 0;   // answers since it was below the limit
+    uint64_t beyond = 0;   // queries so far
   };
   using Set = std::array<Slot, 4>;
 

@@ -148,6 +148,7 @@ Malformed ReadOptions(Reader options, Edns& edns) {
     if (code == kOptionNsid) {
       edns.nsid = true;
     } else if (code == kOptionCookie) {
+      if (edns.cookie_bytes > 0) continue;  // RFC 7873, 5.2: the first alone counts
       if (length != 8 && (length < 16 || length > 40)) return Malformed::kCookie;
       edns.cookie_bytes = static_cast<uint8_t>(length);
       std::ranges::copy(value, edns.cookie.begin());

@@ -110,7 +110,7 @@ DnsMetrics::DnsMetrics(Metrics& metrics, size_t cells)
       metrics, "reef_dns_no_data_total", "NOERROR answers without a record.", {},
       [](const Stats& stats, size_t) { return stats.no_data; }, 0);
   Register(
-      metrics, "reef_dns_truncated_total", "Answers cut to fit their UDP packet (TC).", {},
+      metrics, "reef_dns_truncated_total", "Answers that send the client to TCP (TC).", {},
       [](const Stats& stats, size_t) { return stats.truncated; }, 0);
   Register(
       metrics, "reef_dns_no_healthy_proxy_total",

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "base/check.h"
@@ -29,6 +31,14 @@ size_t WholePages(size_t bytes) {
   return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
 
+// By the system's owner, for all memory files, whatever a program asks.
+bool AreHugePagesForced() {
+  std::ifstream policy("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+  std::string text;
+  std::getline(policy, text);
+  return text.find("[force]") != std::string::npos;
+}
+
 class MemoryFile {
  public:
   static MemoryFile& Get() {
@@ -39,7 +49,7 @@ class MemoryFile {
   // nullptr: no room.
   char* Take();
   void GiveBack(char* bytes);
-  void Trim(const char* bytes, size_t used);
+  size_t Trim(const char* bytes, size_t used);
   std::optional<FilePlace> Lend(const char* bytes, size_t size);
 
   bool Contains(const char* bytes) const {
@@ -75,6 +85,8 @@ class MemoryFile {
 };
 
 MemoryFile::MemoryFile() {
+  // A hole that is punched into a larger page clears it where it stands, under the kernel's hands.
+  if (sysconf(_SC_PAGESIZE) != kPageBytes || AreHugePagesForced()) return;
   const auto pages = static_cast<size_t>(std::max(sysconf(_SC_PHYS_PAGES), 1L));
   fd_ = UniqueFd(memfd_create("reef-segments", MFD_CLOEXEC));
   if (fd_.get() < 0) return;
@@ -99,8 +111,17 @@ bool MemoryFile::TryMap(size_t slots) {
     munmap(base, size);
     return false;
   }
+  // Fails where the kernel knows no huge pages.
+  madvise(base, size, MADV_NOHUGEPAGE);
   madvise(base, size, MADV_DONTDUMP);  // other people's pages have no place in a core dump
   base_ = static_cast<char*>(base);
+  // Without holes memory would only grow.
+  if (!DropPages(0, 0, kSegmentBytes)) {
+    munmap(base, size);
+    munmap(slot, slots * sizeof(Slot));
+    base_ = nullptr;
+    return false;
+  }
   slots_ = slots;
   slot_ = static_cast<Slot*>(slot);
   return true;
@@ -136,18 +157,19 @@ void MemoryFile::GiveBack(char* bytes) {
     }
   }
   // Where that fails the pages may still be under way to a client: nobody shall write there.
-  if (!DropPages(index, 0, slot.pages_bytes)) return;
+  if (!DropPages(index, 0, kSegmentBytes)) return;
   const std::lock_guard lock(mutex_);
   cold_.push_back(index);
 }
 
-void MemoryFile::Trim(const char* bytes, size_t used) {
+size_t MemoryFile::Trim(const char* bytes, size_t used) {
   const size_t index = IndexOf(bytes);
   const size_t keep = WholePages(used);
   Slot& slot = slot_[index];
   if (keep < slot.pages_bytes && DropPages(index, keep, slot.pages_bytes)) {
     slot.pages_bytes = static_cast<uint32_t>(keep);
   }
+  return slot.pages_bytes;
 }
 
 bool MemoryFile::DropPages(size_t index, size_t from, size_t to) {
@@ -186,8 +208,7 @@ SegmentBytes AllocateSegment(size_t bytes) {
 }
 
 size_t TrimSegment(const char* bytes, size_t used) {
-  if (IsInMemoryFile(bytes)) MemoryFile::Get().Trim(bytes, used);
-  return SegmentFootprint(bytes, used);
+  return IsInMemoryFile(bytes) ? MemoryFile::Get().Trim(bytes, used) : used;
 }
 
 size_t SegmentFootprint(const char* bytes, size_t used) {

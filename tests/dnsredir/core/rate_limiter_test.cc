@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,16 @@ TEST(RateLimiter, AnswersAllWithoutALimit) {
 TEST(RateLimiter, AnswersABurstOfOneSecondThenTruncatesEverySecond) {
   RateLimiter limiter = Limiter(5);
   EXPECT_EQ(Verdicts(limiter, 10), "aaaaadtdtd");
+}
+
+TEST(RateLimiter, TruncatesAlsoWhereItIsPassedByLittle) {
+  RateLimiter limiter = Limiter(10);
+  std::string verdicts;
+  for (int i = 0; i < 150; ++i) verdicts += Verdicts(limiter, 1, kStart + i * seconds(1) / 15);
+  const auto truncated = std::ranges::count(verdicts, 't');
+  EXPECT_GE(truncated, 15);
+  EXPECT_NEAR(static_cast<double>(truncated),
+              static_cast<double>(std::ranges::count(verdicts, 'd')), 1);
 }
 
 TEST(RateLimiter, SlipSaysHowManyOfThoseBeyondAreTruncated) {

@@ -96,6 +96,14 @@ TEST(ResponderOptions, CookieOfTheWrongAddressIsAnsweredWithARightOne) {  // RFC
   EXPECT_EQ(Cookies(desk, CookieState::kInvalid), 1u);
 }
 
+TEST(ResponderOptions, TheFirstOfSeveralCookiesCounts) {  // RFC 7873, 5.2
+  Desk desk;
+  const ParsedMessage answer =
+      desk.Ask(WithOptions(Option(kOptionCookie, kClientCookie) + Option(kOptionCookie, "bad")));
+  EXPECT_EQ(answer.rcode, kNoError);
+  EXPECT_EQ(answer.options.at(kOptionCookie).substr(0, kClientCookieBytes), kClientCookie);
+}
+
 TEST(ResponderOptions, CookieIsRenewedAfterHalfAnHour) {  // RFC 9018, 4.3
   Desk desk;
   const std::string cookie = CookieFrom(desk);
