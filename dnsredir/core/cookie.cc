@@ -70,15 +70,6 @@ class SipHash {
   std::array<uint64_t, 4> v_;
 };
 
-}  // namespace
-
-uint32_t CookieSeconds(Instant now) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-  return static_cast<uint32_t>(seconds.count());
-}
-
-namespace {
-
 // Of the first 16 bytes of a cookie and the client's address (RFC 9018, 4.4).
 std::array<uint8_t, 8> HashOf(const CookieSecret& secret, std::span<const uint8_t> cookie,
                               const IpAddress& address) {

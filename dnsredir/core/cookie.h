@@ -13,7 +13,6 @@
 #include <span>
 
 #include "base/endpoint.h"
-#include "base/instant.h"
 
 namespace reef::dns {
 
@@ -32,10 +31,8 @@ enum class CookieState : uint8_t {
   kInvalid,  // another server's, too old, or forged
 };
 
-// Seconds that cookies count in: they wrap (RFC 9018, 4.3).
-uint32_t CookieSeconds(Instant now);
-
 // Requires: client.size() >= kClientCookieBytes; what follows is not looked at.
+// `now_s`: Unix time, of which the lower 32 bits count (RFC 9018, 4.3).
 Cookie MakeCookie(const CookieSecret& secret, std::span<const uint8_t> client,
                   const IpAddress& address, uint32_t now_s);
 

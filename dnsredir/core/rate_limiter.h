@@ -43,7 +43,7 @@ class RateLimiter {
   struct Slot {
     uint64_t network = 0;  // a hash
     Instant full_at{};     // when it has its whole burst again
-    uint64_t beyond = 0;   // queries so far
+    uint64_t beyond = 0;   // queries beyond the rate so far
   };
   using Set = std::array<Slot, 4>;
 

@@ -193,6 +193,11 @@ size_t Responder::Answer(Instant now, const Packet& packet, const ProxyView& vie
   return Finish(answering, rcode, rcode != kRefused && query.klass == kIn);
 }
 
+uint32_t Responder::CookieSeconds(Instant now) const {
+  const Duration unix_time = now.time_since_epoch() + options_.unix_offset;
+  return static_cast<uint32_t>(std::chrono::floor<std::chrono::seconds>(unix_time).count());
+}
+
 CookieCheck Responder::ReadCookie(Instant now, const Packet& packet, const Query& query) {
   if (!query.has_edns) return {};
   const std::span<const uint8_t> brought(query.edns.cookie.data(), query.edns.cookie_bytes);

@@ -38,6 +38,8 @@ struct ResponderOptions {
   // What this server calls itself to who asks (RFC 5001), 64 bytes at most; empty: nothing.
   std::string nsid;
   CookieSecret cookie_secret{};
+  // Unix time less the clock of Instant, for cookies.
+  Duration unix_offset{};
   // Of answers by UDP. Who brings a valid cookie is not limited, nor is an answer without a
   // question in it: it is never longer than what it answers.
   RateLimiter::Options rate_limit;
@@ -58,6 +60,7 @@ class Responder {
  private:
   struct Answering;
 
+  uint32_t CookieSeconds(Instant now) const;
   CookieCheck ReadCookie(Instant now, const Packet& packet, const Query& query);
   RateLimiter::Verdict JudgeRate(Instant now, const Packet& packet, const CookieCheck& cookie);
   bool TellsNsid(const Edns& edns) const { return edns.nsid && !options_.nsid.empty(); }

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/rng.h"
+#include "base/runtime/clock.h"
 #include "base/runtime/event_loop.h"
 #include "base/runtime/socket.h"
 #include "dnsredir/core/proxy_view.h"
@@ -154,6 +155,7 @@ ResponderOptions Server::State::ForResponders() const {
   // As nodes are named elsewhere: the first eight digits of their ids.
   made.nsid = ToHex({reinterpret_cast<const char*>(options.self.id.bytes.data()), 4});
   REEF_CHECK(getentropy(made.cookie_secret.data(), made.cookie_secret.size()) == 0);
+  made.unix_offset = WallNow().time_since_epoch() - MonotonicNow().time_since_epoch();
   made.rate_limit = options.rate_limit;
   return made;
 }

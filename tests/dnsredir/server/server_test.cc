@@ -157,6 +157,16 @@ TEST_F(ServerTest, KnowsItsCookieAgainByUdpAndTcpOfEitherFamily) {
                     HasSubstr("reef_dns_cookies_total{state=\"invalid\"} 0\n")));
 }
 
+TEST_F(ServerTest, CookiesTellUnixTimeAndNotHowLongTheMachineRuns) {  // RFC 9018, 4.3
+  Start();
+  const auto given =
+      ParsedMessage::Parse(UdpAsker(endpoint()).Ask(WithCookie("client-1").Bytes()).value());
+  const std::string cookie = given->options.at(kOptionCookie);
+  int64_t made = 0;
+  for (size_t i = 12; i < 16; ++i) made = made << 8 | static_cast<uint8_t>(cookie[i]);
+  EXPECT_NEAR(static_cast<double>(made), static_cast<double>(UnixSeconds(WallNow())), 60);
+}
+
 TEST_F(ServerTest, TellsAFloodByUdpToComeByTcpAndAnswersItThere) {
   options_.rate_limit = {.answers_per_second = 1, .slip = 1};
   server_ = std::make_unique<Server>(options_, index_, metrics_);
