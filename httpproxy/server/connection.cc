@@ -501,13 +501,13 @@ bool Connection::WriteOut() {
   return true;
 }
 
-void Connection::BoundSendBuffer(bool by_sendfile) {
+void Connection::BoundSendBuffer(bool in_memory_file) {
   buffer_bounded_ = true;
   tcp_info info{};
   socklen_t size = sizeof info;
   if (getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;
   if (size < offsetof(tcp_info, tcpi_min_rtt) + sizeof info.tcpi_min_rtt) return;
-  const NearBound& bound = by_sendfile ? kNearSendfile : kNearCopied;
+  const NearBound& bound = in_memory_file ? kNearSendfile : kNearCopied;
   if (info.tcpi_min_rtt > bound.rtt_us) return;
   setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &bound.buffer_bytes, sizeof bound.buffer_bytes);
 }

@@ -93,7 +93,7 @@ class Connection final : public ResponseStream {
 
   bool WriteOut();
   ssize_t SendSome(size_t& offered);
-  void BoundSendBuffer(bool by_sendfile);
+  void BoundSendBuffer(bool in_memory_file);
 
   void SetPhase();
   void Arm(Phase phase);

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <fstream>
 #include <mutex>
 #include <string>
@@ -26,6 +28,13 @@ constexpr size_t kAddressesPerMemory = kSegmentBytes / kSendableMin;
 constexpr size_t kAddressesMin = size_t{64} << 20;
 // Free segments that keep their pages: 16 MiB at most, outside the cache's limit.
 constexpr size_t kWarmMax = 64;
+
+// Capacities in the file are powers of two.
+constexpr size_t kCapacities = std::countr_zero(kSegmentBytes / kSendableMin) + 1;
+
+size_t CapacityFor(size_t bytes) {
+  return std::max(std::bit_ceil(bytes), kSendableMin);
+}
 
 size_t WholePages(size_t bytes) {
   return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
@@ -46,8 +55,11 @@ class MemoryFile {
     return file;
   }
 
-  // nullptr: no room.
-  char* Take();
+  // nullptr: no room. `capacity`: as of CapacityFor.
+  char* Take(size_t capacity);
+  void Grow(const char* bytes, size_t capacity) {
+    slot_[IndexOf(bytes)].pages_bytes = static_cast<uint32_t>(capacity);
+  }
   void GiveBack(char* bytes);
   size_t Trim(const char* bytes, size_t used);
   std::optional<FilePlace> Lend(const char* bytes, size_t size);
@@ -60,7 +72,7 @@ class MemoryFile {
  private:
   // Zero as it comes from the system: it is never touched for addresses that are not used.
   struct Slot {
-    uint32_t pages_bytes;  // from the beginning on there may be pages; its owner's
+    uint32_t pages_bytes;  // so far from the beginning there may be pages; its owner's
     uint32_t sent_bytes;   // by atomic_ref: any thread that sends
   };
 
@@ -70,6 +82,10 @@ class MemoryFile {
     return static_cast<size_t>(bytes - base_) / kSegmentBytes;
   }
   bool DropPages(size_t index, size_t from, size_t to);
+  // Those that have pages for no more than `bytes`, rounded up to a capacity.
+  std::vector<size_t>& WarmFor(size_t bytes) {
+    return warm_[static_cast<size_t>(std::countr_zero(CapacityFor(bytes) / kSendableMin))];
+  }
 
   UniqueFd fd_;
   char* base_ = nullptr;
@@ -79,8 +95,10 @@ class MemoryFile {
   std::atomic<uint64_t> lent_{0};
 
   std::mutex mutex_;
-  size_t next_ = 0;           // those from here on were never used
-  std::vector<size_t> warm_;  // free, with pages that were never lent
+  size_t next_ = 0;  // those from here on were never used
+  // Free, with pages that were never lent, by capacity: who takes one is charged for its pages.
+  std::array<std::vector<size_t>, kCapacities> warm_;
+  size_t warm_count_ = 0;
   std::vector<size_t> cold_;  // free, without pages
 };
 
@@ -127,18 +145,23 @@ bool MemoryFile::TryMap(size_t slots) {
   return true;
 }
 
-char* MemoryFile::Take() {
+char* MemoryFile::Take(size_t capacity) {
   const std::lock_guard lock(mutex_);
   size_t index = next_;
-  if (auto& list = warm_.empty() ? cold_ : warm_; !list.empty()) {
-    index = list.back();
-    list.pop_back();
-  } else if (next_++ == slots_) {
-    --next_;
+  if (auto& warm = WarmFor(capacity); !warm.empty()) {
+    index = warm.back();
+    warm.pop_back();
+    --warm_count_;
+  } else if (!cold_.empty()) {
+    index = cold_.back();
+    cold_.pop_back();
+  } else if (next_ < slots_) {
+    ++next_;
+  } else {
     return nullptr;
   }
   in_use_.fetch_add(1, std::memory_order_relaxed);
-  slot_[index].pages_bytes = kSegmentBytes;  // until somebody knows better
+  slot_[index].pages_bytes = static_cast<uint32_t>(capacity);
   return base_ + index * kSegmentBytes;
 }
 
@@ -151,8 +174,9 @@ void MemoryFile::GiveBack(char* bytes) {
   slot.sent_bytes = 0;
   if (!was_lent) {
     const std::lock_guard lock(mutex_);
-    if (warm_.size() < kWarmMax) {
-      warm_.push_back(index);
+    if (warm_count_ < kWarmMax) {
+      WarmFor(slot.pages_bytes).push_back(index);
+      ++warm_count_;
       return;
     }
   }
@@ -198,13 +222,22 @@ std::atomic<uint64_t> on_heap_for_lack{0};
 SegmentBytes AllocateSegment(size_t bytes) {
   REEF_CHECK(bytes <= kSegmentBytes) << bytes;
   if (bytes >= kSendableMin) {
-    if (char* const taken = MemoryFile::Get().Take(); taken != nullptr) {
+    const size_t capacity = CapacityFor(bytes);
+    if (char* const taken = MemoryFile::Get().Take(capacity); taken != nullptr) {
       const auto give_back = [](char* segment) { MemoryFile::Get().GiveBack(segment); };
-      return {std::shared_ptr<char[]>(taken, give_back), kSegmentBytes};
+      return {std::shared_ptr<char[]>(taken, give_back), capacity};
     }
     on_heap_for_lack.fetch_add(1, std::memory_order_relaxed);
   }
   return {std::make_shared_for_overwrite<char[]>(bytes), bytes};
+}
+
+size_t GrowSegment(const char* bytes, size_t wanted) {
+  REEF_CHECK(wanted <= kSegmentBytes) << wanted;
+  if (!IsInMemoryFile(bytes)) return 0;
+  const size_t capacity = CapacityFor(wanted);
+  MemoryFile::Get().Grow(bytes, capacity);
+  return capacity;
 }
 
 size_t TrimSegment(const char* bytes, size_t used) {

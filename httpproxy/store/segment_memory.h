@@ -27,10 +27,14 @@ inline constexpr size_t kSendableMin = 32 * 1024;
 
 struct SegmentBytes {
   std::shared_ptr<char[]> bytes;
-  size_t capacity = 0;  // at least what was asked for
+  size_t capacity = 0;  // at least what was asked for, at most twice; what it takes of memory
 };
 // Requires: bytes <= kSegmentBytes.
 SegmentBytes AllocateSegment(size_t bytes);
+
+// Makes the segment that begins at `bytes` larger where it is: its new capacity, at least `wanted`;
+// 0: it is on the heap and cannot grow. Requires: wanted <= kSegmentBytes.
+size_t GrowSegment(const char* bytes, size_t wanted);
 
 // The segment that begins at `bytes` will not use more than `used`: the pages beyond are given
 // back. Returns what it takes of memory from then on.

@@ -196,9 +196,15 @@ size_t SegmentedBody::CopyToTail(std::string_view bytes) {
     flow.tail = allocate(flow.tail == nullptr ? bytes.size() : flow.segment_bytes);
     flow.tail_used = 0;
   } else if (flow.tail_used == flow.tail_capacity) {
-    auto larger = allocate(std::max(2 * flow.tail_capacity, flow.tail_used + bytes.size()));
-    std::memcpy(larger.get(), flow.tail.get(), flow.tail_used);
-    flow.tail = std::move(larger);  // readers keep the shorter one while they need it
+    const size_t wanted = std::min(std::max(2 * flow.tail_capacity, flow.tail_used + bytes.size()),
+                                   flow.segment_bytes);
+    if (const size_t grown = GrowSegment(flow.tail.get(), wanted); grown > 0) {
+      flow.tail_capacity = std::min(grown, flow.segment_bytes);
+    } else {
+      auto larger = allocate(wanted);
+      std::memcpy(larger.get(), flow.tail.get(), flow.tail_used);
+      flow.tail = std::move(larger);  // readers keep the shorter one while they need it
+    }
   }
   const size_t count = std::min(bytes.size(), flow.tail_capacity - flow.tail_used);
   std::memcpy(flow.tail.get() + flow.tail_used, bytes.data(), count);
@@ -219,7 +225,7 @@ bool SegmentedBody::Append(std::string_view bytes) {
     const uint64_t segment = size / flow_->segment_bytes;
     if (segment == flow_->first_segment + flow_->slots.size()) flow_->slots.emplace_back();
     Slot& slot = *FindSlot(segment);
-    if (slot.bytes != flow_->tail) {
+    if (slot.bytes != flow_->tail || slot.capacity != flow_->tail_capacity) {
       SetBytes(slot, flow_->tail, flow_->tail_capacity);
       tell = true;
     }
@@ -261,15 +267,13 @@ void SegmentedBody::ShrinkTail() {
   Flow& flow = *flow_;
   const size_t waste = flow.tail_capacity - flow.tail_used;
   if (flow.tail == nullptr || waste == 0) return;  // a window may have dropped it by now
-  if (flow.tail_used >= kSendableMin && IsInMemoryFile(flow.tail.get())) {
-    flow.tail_capacity = TrimSegment(flow.tail.get(), flow.tail_used);
-  } else {
+  if (flow.tail_used < kSendableMin || !IsInMemoryFile(flow.tail.get())) {
     if (waste <= std::max<size_t>(64, flow.tail_capacity / 8)) return;
     SegmentBytes exact = AllocateSegment(flow.tail_used);
     std::memcpy(exact.bytes.get(), flow.tail.get(), flow.tail_used);
     flow.tail = std::move(exact.bytes);
-    flow.tail_capacity = flow.tail_used;
   }
+  flow.tail_capacity = TrimSegment(flow.tail.get(), flow.tail_used);
   const std::lock_guard lock(mutex_);
   Slot& slot = flow.slots.back();
   if (slot.bytes != nullptr) SetBytes(slot, flow.tail, flow.tail_capacity);

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "httpproxy/store/segmented_body.h"
 #include "tests/httpproxy/store/support.h"
 #include "tests/httpproxy/store/temp_folder.h"
 
@@ -281,6 +282,22 @@ class PassThroughTest : public testing::Test {
   std::shared_ptr<Body> body_ = Cache::NewPassThroughBody(kWindow);
   LoopThread loop_{"loop"};
 };
+
+TEST(SegmentedBodyTest, IsChargedForAtMostTwiceWhatHasComeAndForItsPagesInTheEnd) {
+  const auto body = SegmentedBody::MakeHeld(nullptr);
+  std::string content;
+  while (content.size() < 3 * kSegmentBytes) {
+    const std::string piece(7000, static_cast<char>('a' + content.size() % 26));
+    body->Append(piece);
+    content += piece;
+    // A segment that was begun has its whole size from the second on.
+    const size_t begun = content.size() > kSegmentBytes ? kSegmentBytes : content.size();
+    ASSERT_LE(body->resident_bytes(), content.size() + begun + 1000) << content.size();
+  }
+  body->Complete();
+  EXPECT_LE(body->resident_bytes(), content.size() + 4096 + 1000);
+  EXPECT_EQ(ReadWhole(body), (ReadResult{{content}, What::kEnd}));
+}
 
 TEST_F(PassThroughTest, PausesTheWriterUntilTheReaderHasCaughtUp) {
   std::unique_ptr<Body::Reader> reader;

@@ -101,6 +101,29 @@ TEST(SegmentMemoryTest, PagesThatWereNotAreForTheNext) {
   EXPECT_EQ(made.bytes[100], 'a');
 }
 
+TEST(SegmentMemoryTest, PagesGoToThoseOnlyThatAreChargedForThem) {
+  SegmentBytes large = Filled(kSegmentBytes, 'a');
+  const char* const address = large.bytes.get();
+  large.bytes.reset();
+
+  const SegmentBytes small = AllocateSegment(kSendableMin);
+  const SegmentBytes next_large = AllocateSegment(kSegmentBytes);
+
+  EXPECT_EQ(small.capacity, kSendableMin);
+  EXPECT_NE(small.bytes.get(), address);
+  EXPECT_EQ(next_large.bytes.get(), address);
+}
+
+TEST(SegmentMemoryTest, GrowsWhereItIs) {
+  const SegmentBytes made = Filled(kSendableMin, 'a');
+
+  EXPECT_EQ(GrowSegment(made.bytes.get(), kSendableMin + 1), 2 * kSendableMin);
+  EXPECT_EQ(GrowSegment(made.bytes.get(), kSegmentBytes), kSegmentBytes);
+
+  std::memset(made.bytes.get(), 'b', kSegmentBytes);
+  EXPECT_EQ(GrowSegment(AllocateSegment(100).bytes.get(), 200), 0u) << "not on the heap";
+}
+
 // A pipe holds what a socket's queue does: references to the pages.
 TEST(SegmentMemoryTest, WhatTheKernelStillSendsIsNotOverwrittenByTheNextOwner) {
   int pipe_ends[2];
