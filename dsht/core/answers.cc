@@ -2,6 +2,7 @@
 #include "dsht/core/answers.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "dsht/core/claim_answer.h"
 #include "dsht/core/state.h"
@@ -48,16 +49,39 @@ HandOverReply TakeOver(State& state, Instant now, const HandOverQuery& query) {
   return reply;
 }
 
+// The load of a key is another at each level.
+Id AtLevel(const Key& key, int level) {
+  Id at = key;
+  at.bytes.back() ^= static_cast<uint8_t>(level);
+  return at;
+}
+
 // Queries that change what is stored here or that cost us messages.
 bool IsCostly(const Body& body) {
   return !std::holds_alternative<PingQuery>(body) && !std::holds_alternative<FindQuery>(body) &&
          !std::holds_alternative<GetQuery>(body);
 }
 
+// A walk or a store in a cluster is for its members.
+bool IsForSharedLevel(const Body& body, Levels shared) {
+  const auto level = [](const auto& q) {
+    if constexpr (requires { q.next_target; }) {
+      return HighestLevel(q.levels);
+    } else if constexpr (requires { q.value.level; }) {
+      return int{q.value.level};
+    } else {
+      return 0;
+    }
+  };
+  const int wanted = std::visit(level, body);
+  return wanted >= 0 && wanted <= kLevelMax && (shared & OnlyLevel(wanted)) != 0;
+}
+
 }  // namespace
 
-std::vector<Peer> PeersFor(const State& state, const Key& key, const Id& next_target,
+std::vector<Peer> PeersFor(const State& state, int level, const Key& key, const Id& next_target,
                            const NodeId& asker, Suspects suspects) {
+  const RoutingTable& table = state.TableOf(level);
   const size_t max = state.options.reply_peers_max;
   std::vector<Peer> peers;
   peers.reserve(max);
@@ -68,26 +92,46 @@ std::vector<Peer> PeersFor(const State& state, const Key& key, const Id& next_ta
       if (std::none_of(peers.begin(), peers.end(), same)) peers.push_back(entry->peer);
     }
   };
-  add(state.table.Nearest(key, max / 2, suspects == Suspects::kLeftOut));
-  add(state.table.Nearest(next_target, max / 2, true));
+  add(table.Nearest(key, max / 2, suspects == Suspects::kLeftOut));
+  add(table.Nearest(next_target, max / 2, true));
   return peers;
+}
+
+std::vector<Peer> OuterPeersFor(const State& state, Levels levels, const Key& key,
+                                const Id& next_target, const NodeId& asker) {
+  const int level = HighestLevel(levels);
+  const bool goes_on = level > 0 && (levels & OnlyLevel(level - 1)) != 0;
+  if (!goes_on || state.TableOf(level).KnowsCloser(key)) return {};
+  return PeersFor(state, level - 1, key, next_target, asker, Suspects::kLeftOut);
 }
 
 std::vector<Value> LiveValues(State& state, Instant now, const Key& key, Levels levels) {
   std::vector<Value> values = state.values.Live(now, key, levels);
+  // One reference of each publisher: that of the nearest level.
+  const auto order = [](const Value& v) {
+    return std::tuple<const NodeId&, const std::string&, int>(v.publisher, v.bytes, -v.level);
+  };
+  std::sort(values.begin(), values.end(),
+            [&](const Value& a, const Value& b) { return order(a) < order(b); });
+  const auto same = [](const Value& a, const Value& b) {
+    return a.publisher == b.publisher && a.bytes == b.bytes;
+  };
+  values.erase(std::unique(values.begin(), values.end(), same), values.end());
   state.rng.Shuffle(std::span<Value>(values));
   return values;
 }
 
 StatusReply AnswerStatus(State& state, Instant now, const StatusQuery& query, const NodeId& asker) {
-  const ValueStore::Fill fill = state.values.FillOf(now, query.key);
+  const int level = HighestLevel(query.levels);
+  const ValueStore::Fill fill = state.values.FillOf(now, query.key, level);
   StatusReply reply;
-  reply.loaded = !state.loaded.Take(now, query.key);
+  reply.loaded = !state.loaded.Take(now, AtLevel(query.key, level));
   reply.value_count = fill.value_count;
   reply.shortest_ttl = fill.shortest_ttl;
   state.stats.loaded_answers += reply.loaded;
   if (asker != state.self.id) {
-    reply.peers = PeersFor(state, query.key, query.next_target, asker, Suspects::kLeftOut);
+    reply.peers = PeersFor(state, level, query.key, query.next_target, asker, Suspects::kLeftOut);
+    reply.outer_peers = OuterPeersFor(state, query.levels, query.key, query.next_target, asker);
   }
   return reply;
 }
@@ -106,7 +150,7 @@ StoreOutcome StoreValue(State& state, Instant now, const Key& key, const Value& 
 RenewReply AnswerRenew(State& state, Instant now, const RenewQuery& query) {
   RenewReply reply;
   for (const RoutingTable::Entry* entry :
-       state.table.Nearest(query.key, state.options.closest_count, true)) {
+       state.world().Nearest(query.key, state.options.closest_count, true)) {
     reply.peers.push_back(entry->peer);
   }
   if (!IsSound(state.options, query.lease) || !IsHeld(query.lease)) return reply;
@@ -152,18 +196,34 @@ void AnswerQuery(Turn& turn, const Message& message) {
     ++state.stats.source_limited;
     return reply(RefusedReply{Refusal::kBusy});
   }
+  const Levels shared = state.clusters.SharedWith(message.header.clusters);
+  if (!IsForSharedLevel(message.body, shared)) {
+    ++state.stats.level_refusals;
+    return reply(RefusedReply{Refusal::kLevel});
+  }
   std::visit(
       Overloaded{
           [&](const PingQuery&) { reply(PingReply{message.from}); },
           [&](const FindQuery& q) {
-            reply(FindReply{PeersFor(state, q.target, q.target, asker, Suspects::kLeftOut),
+            // Of our cluster, whether or not the asker is in it: it may want to join.
+            const int level = HighestLevel(q.levels);
+            if (level < 0 || level >= state.clusters.level_count()) {
+              return reply(RefusedReply{Refusal::kLevel});
+            }
+            reply(FindReply{PeersFor(state, level, q.target, q.target, asker, Suspects::kLeftOut),
                             message.from});
           },
           [&](const GetQuery& q) {
-            reply(GetReply{LiveValues(state, now, q.key, q.levels),
-                           PeersFor(state, q.key, q.next_target, asker, Suspects::kLeftOut)});
+            const int level = HighestLevel(q.levels);
+            reply(GetReply{LiveValues(state, now, q.key, q.levels & shared),
+                           PeersFor(state, level, q.key, q.next_target, asker, Suspects::kLeftOut),
+                           OuterPeersFor(state, q.levels & shared, q.key, q.next_target, asker)});
           },
-          [&](const StatusQuery& q) { reply(AnswerStatus(state, now, q, asker)); },
+          [&](const StatusQuery& q) {
+            StatusQuery here = q;
+            here.levels &= shared;
+            reply(AnswerStatus(state, now, here, asker));
+          },
           [&](const StoreQuery& q) {
             // Only one's own: others' values come by hand-over.
             if (q.value.publisher != asker) return reply(StoreReply{StoreOutcome::kInvalid});
@@ -171,9 +231,14 @@ void AnswerQuery(Turn& turn, const Message& message) {
           },
           [&](const WithdrawQuery& q) {
             reply(WithdrawReply{state.values.Remove(q.key, asker, q.value),
-                                PeersFor(state, q.key, q.next_target, asker, Suspects::kLeftOut)});
+                                PeersFor(state, HighestLevel(q.levels), q.key, q.next_target, asker,
+                                         Suspects::kLeftOut)});
           },
-          [&](const ClaimQuery& q) { AnswerClaimQuery(turn, message.rpc, q); },
+          [&](const ClaimQuery& q) {
+            ClaimQuery here = q;
+            here.levels &= shared;
+            AnswerClaimQuery(turn, message.rpc, here);
+          },
           [&](const RenewQuery& q) {
             if (q.lease.attempt.node != asker) return reply(RefusedReply{Refusal::kInvalid});
             reply(AnswerRenew(state, now, q));

@@ -19,11 +19,14 @@ void AnswerQuery(Turn& turn, const Message& message);
 // At most Options::reply_peers_max peers: near `key`, and near `next_target`. Suspect ones are left
 // out, except near the key of a claim: who is closest there is not to be guessed.
 enum class Suspects : uint8_t { kLeftOut, kNamed };
-std::vector<Peer> PeersFor(const State& state, const Key& key, const Id& next_target,
+std::vector<Peer> PeersFor(const State& state, int level, const Key& key, const Id& next_target,
                            const NodeId& asker, Suspects suspects);
+// The same one level further out, for a walk of `levels` that has come to its end here; else none.
+std::vector<Peer> OuterPeersFor(const State& state, Levels levels, const Key& key,
+                                const Id& next_target, const NodeId& asker);
 
 std::vector<Value> LiveValues(State& state, Instant now, const Key& key, Levels levels);
-// Counts as one request toward "loaded".
+// Of the highest of the query's levels. Counts as one request toward "loaded".
 StatusReply AnswerStatus(State& state, Instant now, const StatusQuery& query, const NodeId& asker);
 // Takes a value; a complete one ends a marker that the key cannot be shared.
 StoreOutcome StoreValue(State& state, Instant now, const Key& key, const Value& value);

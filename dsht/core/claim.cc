@@ -32,6 +32,11 @@ std::vector<NodeId> FirstOf(const std::vector<NodeId>& ids, size_t limit) {
   return {ids.begin(), ids.begin() + static_cast<ptrdiff_t>(std::min(ids.size(), limit))};
 }
 
+// Only a node that is at the end of the walk in the world too says anything but held and closer.
+bool IsOfWorld(const ClaimReply& reply) {
+  return reply.verdict != ClaimVerdict::kHeld && reply.verdict != ClaimVerdict::kCloser;
+}
+
 }  // namespace
 
 Claim::Claim(const State& state, const ClaimRequest& request, const Attempt& attempt)
@@ -40,13 +45,13 @@ Claim::Claim(const State& state, const ClaimRequest& request, const Attempt& att
       exclude_(FirstOf(request.exclude, state.options.exclude_max)),
       behind_(FirstOf(request.behind, state.options.exclude_max)),
       attempt_(attempt),
-      walk_(request.key, state.self.id, state.options, state.table,
-            state.options.claim_bits_per_hop, 1) {}
+      climb_(state, request.key, state.options.claim_bits_per_hop, 1, Climb::Covers::kItsLevel) {}
 
 ClaimQuery Claim::QueryFor(const NodeId& to, ClaimStage stage) const {
   ClaimQuery query;
   query.key = key_;
-  query.next_target = walk_.TargetAfter(to);
+  query.next_target = climb_.walk().TargetAfter(to);
+  query.levels = stage == ClaimStage::kWalk ? climb_.levels() : kWorld;
   query.stage = stage;
   query.attempt = attempt_;
   query.value = value_;
@@ -54,7 +59,7 @@ ClaimQuery Claim::QueryFor(const NodeId& to, ClaimStage stage) const {
   query.state = lease_state_;
   query.exclude = exclude_;
   query.behind = behind_;
-  query.unreachable = walk_.UnheardCloserThan(to, kUnheardToTellMax);
+  query.unreachable = climb_.walk().UnheardCloserThan(to, kUnheardToTellMax);
   query.superseded = superseded_;
   return query;
 }
@@ -81,27 +86,32 @@ void Claim::AskSelf(Turn& turn) {
   // With nobody to relay to, the answer comes at once.
   const std::optional<ClaimReply> reply = AnswerClaim(turn, query, nullptr);
   REEF_CHECK(reply.has_value());
+  if (IsOfWorld(*reply)) climb_.ToWorld(turn.state, turn.state.self);
   OnVerdict(turn, turn.state.self, turn.now, ClaimStage::kWalk, *reply);
 }
 
 void Claim::Advance(Turn& turn) {
   if (phase_ != Phase::kWalking) return;
-  while (std::optional<Peer> peer = walk_.Next()) {
-    ClaimQuery query = QueryFor(peer->id, ClaimStage::kWalk);
-    query.claimant = turn.state.self.rpc;
-    ++in_flight_;
-    ++turn.state.stats.claim_hops;
-    turn.Ask(id(), *peer, std::move(query), kStepWalk);
-  }
-  if (retry_at_ != kNever) return;
-  const bool over = walk_.in_flight() == 0;
-  if (over || (!stuck_ && walk_.ClosestIsSilent())) OnStuck(turn);
+  do {
+    while (std::optional<Peer> peer = climb_.walk().Next()) {
+      ClaimQuery query = QueryFor(peer->id, ClaimStage::kWalk);
+      query.claimant = turn.state.self.rpc;
+      ++in_flight_;
+      ++turn.state.stats.claim_hops;
+      turn.Ask(id(), *peer, std::move(query), kStepWalk);
+    }
+    // Further in nobody decides: whoever is silent there is not waited for.
+  } while ((climb_.walk().in_flight() == 0 || climb_.walk().ClosestIsSilent()) &&
+           climb_.Outward(turn.state));
+  if (retry_at_ != kNever || climb_.level() > 0) return;
+  const bool over = climb_.walk().in_flight() == 0;
+  if (over || (!stuck_ && climb_.walk().ClosestIsSilent())) OnStuck(turn);
 }
 
 // Every node said "closer", and those closer do not answer us. The closest one that did can tell
 // whether they are gone, or pass the claim on to them.
 void Claim::OnStuck(Turn& turn) {
-  const std::optional<NodeId> closest = walk_.ClosestAnswered();
+  const std::optional<NodeId> closest = climb_.walk().ClosestAnswered();
   const NodeId& self = turn.state.self.id;
   // What is said to be lost is then being looked after; else the claim keeps to its budget.
   if (heard_ && !exclude_.empty()) BePatient();
@@ -204,7 +214,7 @@ Claim::Site* Claim::FindSite(const NodeId& id) {
 void Claim::Confirm(Turn& turn) {
   const size_t count = turn.state.options.closest_count;
   const NodeId& self = turn.state.self.id;
-  std::vector<Peer> closest = walk_.Closest(count);
+  std::vector<Peer> closest = climb_.walk().Closest(count);
   const auto at = std::find_if(closest.begin(), closest.end(),
                                [&](const Peer& p) { return Closer(key_, self, p.id); });
   closest.insert(at, turn.state.self);
@@ -306,7 +316,7 @@ ContestReply Claim::OnContest(Turn& turn, const ContestQuery& query) {
   if (phase_ == Phase::kFirst && !query.rival.empty() && !query.site.empty()) {
     // That node does not know of us yet; the rival is about to give its lease there back.
     AddSuperseded(turn.state, query.rival.front());
-    walk_.Learn(query.site.front());
+    climb_.walk().Learn(query.site.front());
     Confirm(turn);
   }
   return ContestReply{.standing = Standing::kStands, .value = value_};
@@ -324,10 +334,10 @@ void Claim::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
       static const ClaimReply kRefused{.verdict = ClaimVerdict::kBusy};
       if (said == nullptr) said = &kRefused;
       if (stage == ClaimStage::kWalk) {
-        walk_.Answered(rpc.to.id, rpc.sent, said->peers);
+        OnWalked(turn, rpc, *said);
       } else {
         OnConfirmEnded(rpc);
-        for (const Peer& peer : said->peers) walk_.Learn(peer);
+        for (const Peer& peer : said->peers) climb_.walk().Learn(peer);
       }
       OnVerdict(turn, rpc.to, rpc.sent, stage, *said);
       Advance(turn);
@@ -352,12 +362,20 @@ void Claim::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
   EndIfIdle(turn);
 }
 
+void Claim::OnWalked(Turn& turn, const Rpc& rpc, const ClaimReply& reply) {
+  if (!climb_.IsCurrent(rpc)) return;
+  climb_.Answered(rpc, reply.peers, reply.outer_peers);
+  if (climb_.level() == 0 || !IsOfWorld(reply)) return;
+  climb_.ToWorld(turn.state, rpc.to);
+  for (const Peer& peer : reply.peers) climb_.walk().Learn(peer);
+}
+
 void Claim::OnFailure(Turn& turn, const Rpc& rpc) {
   REEF_CHECK(in_flight_ > 0);
   --in_flight_;
   switch (rpc.step) {
     case kStepWalk:
-      walk_.Failed(rpc.to.id, rpc.sent);
+      climb_.Failed(rpc);
       Advance(turn);
       break;
     case kStepConfirm: {
@@ -383,7 +401,7 @@ void Claim::OnFailure(Turn& turn, const Rpc& rpc) {
       // Another of the closest takes its place at the next renewal.
       if (Site* site = FindSite(rpc.to.id)) {
         if (++site->tries >= kTries) {
-          walk_.Forget(rpc.to.id);
+          climb_.walk().Forget(rpc.to.id);
           std::erase_if(sites_, [&](const Site& s) { return s.peer.id == rpc.to.id; });
         }
       }
@@ -394,7 +412,7 @@ void Claim::OnFailure(Turn& turn, const Rpc& rpc) {
 
 void Claim::OnSlow(Turn& turn, const Rpc& rpc) {
   if (rpc.step == kStepWalk && phase_ == Phase::kWalking) {
-    walk_.Slow(rpc.to.id, rpc.sent);
+    if (!climb_.Slow(rpc)) return;
     Advance(turn);
     Rearm(turn);
   } else if (rpc.step == kStepConfirm && phase_ == Phase::kConfirming) {
@@ -412,7 +430,7 @@ void Claim::OnTimer(Turn& turn) {
       RestoreHeard(turn);
       AskSelf(turn);
     } else {
-      walk_.AskAgain(turn.now, retry_node_);
+      climb_.walk().AskAgain(turn.now, retry_node_);
     }
     Advance(turn);
   }
@@ -451,8 +469,8 @@ void Claim::Streaming() {
 void Claim::RestoreHeard(Turn& turn) {
   const State& state = turn.state;
   for (const RoutingTable::Entry* entry :
-       state.table.Nearest(key_, state.options.closest_count, true)) {
-    walk_.Restore(turn.now, entry->peer);
+       state.world().Nearest(key_, state.options.closest_count, true)) {
+    climb_.walk().Restore(turn.now, entry->peer);
   }
 }
 
@@ -487,7 +505,7 @@ void Claim::Renew(Turn& turn) {
 
 void Claim::OnRenewed(Turn& turn, const Peer& from, const RenewReply& reply) {
   if (phase_ != Phase::kFirst) return;
-  for (const Peer& peer : reply.peers) walk_.Learn(peer);
+  for (const Peer& peer : reply.peers) climb_.walk().Learn(peer);
   Site* site = FindSite(from.id);
   if (reply.kept) {
     kept_at_ = turn.now;
@@ -579,9 +597,12 @@ void Claim::Release(Turn& turn, ClaimEnd end, Duration ttl) {
   const bool publish = end == ClaimEnd::kComplete && ttl > Duration::zero();
   if (phase_ == Phase::kFirst || phase_ == Phase::kConfirming) {
     GiveBack(turn, end == ClaimEnd::kComplete && !publish ? ClaimEnd::kFailed : end, ttl);
+    if (publish) {
+      StartPut(turn, PutRequest{.key = key_, .value = value_, .ttl = ttl}, Put::Reach::kClusters);
+    }
   } else if (publish && told_nothing_) {
     // Fetched without a claim: others should find it all the same.
-    StartPut(turn, PutRequest{.key = key_, .value = value_, .ttl = ttl});
+    StartPut(turn, PutRequest{.key = key_, .value = value_, .ttl = ttl}, Put::Reach::kEverywhere);
   }
   phase_ = Phase::kReleased;
   answered_ = true;

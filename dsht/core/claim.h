@@ -2,7 +2,8 @@
 //
 // Claim: one attempt of this node to become the fetcher of a key (docs/claim.md, rules 2 to 8).
 //
-// It walks toward the key until some node answers: held, not cacheable, or first. First is a grant
+// It walks toward the key, in the nearest cluster first, until some node answers: held, not
+// cacheable, or first. First is a grant
 // by the node that knows no closer one; it counts once the closest nodes to the key keep the lease
 // too or have failed twice (confirming). A confirmer that keeps another attempt's lease names it,
 // and the two attempts settle it between themselves (contesting): one that is confirmed stands;
@@ -21,9 +22,9 @@
 
 #include "base/instant.h"
 #include "dsht/client.h"
+#include "dsht/core/climb.h"
 #include "dsht/core/message.h"
 #include "dsht/core/operation.h"
-#include "dsht/core/walk.h"
 
 namespace reef::dsht {
 
@@ -67,6 +68,7 @@ class Claim : public Operation {
   ClaimQuery QueryFor(const NodeId& to, ClaimStage stage) const;
   void AskSelf(Turn& turn);
   void Advance(Turn& turn);
+  void OnWalked(Turn& turn, const Rpc& rpc, const ClaimReply& reply);
   void OnStuck(Turn& turn);
   // The answer of `from` to what it was asked at `asked`.
   void OnVerdict(Turn& turn, const Peer& from, Instant asked, ClaimStage stage,
@@ -105,7 +107,7 @@ class Claim : public Operation {
   const std::vector<NodeId> exclude_;
   const std::vector<NodeId> behind_;
   const Attempt attempt_;
-  Walk walk_;
+  Climb climb_;
   Phase phase_ = Phase::kWalking;
   LeaseState lease_state_ = LeaseState::kPending;
   bool answered_ = false;

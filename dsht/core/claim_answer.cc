@@ -41,7 +41,10 @@ std::vector<Value> UsableValues(State& state, Instant now, const ClaimQuery& que
     return v.publisher == query.attempt.node || Contains(query.exclude, v.publisher) ||
            (!v.complete && Contains(query.behind, v.publisher));
   });
-  std::stable_partition(values.begin(), values.end(), [](const Value& v) { return v.complete; });
+  // The whole ones first, of those the nearer ones.
+  std::stable_sort(values.begin(), values.end(), [](const Value& a, const Value& b) {
+    return std::pair(a.complete, a.level) > std::pair(b.complete, b.level);
+  });
   if (values.size() > kHoldersMax) values.resize(kHoldersMax);
   return values;
 }
@@ -58,6 +61,24 @@ ClaimReply Retry() {
   return reply;
 }
 
+// The level to which this node can answer: further out than the walk's as long as it knows nobody
+// closer further in, so that levels that one node decides cost one message (rule 5).
+int LevelReached(const State& state, const ClaimQuery& query) {
+  int level = HighestLevel(query.levels);
+  while (level > 0 && (query.levels & OnlyLevel(level - 1)) != 0) {
+    const auto nearest =
+        state.TableOf(level).Nearest(query.key, state.options.reply_peers_max, false);
+    const bool closer = std::any_of(nearest.begin(), nearest.end(), [&](const auto* entry) {
+      const NodeId& id = entry->peer.id;
+      return Closer(query.key, id, state.self.id) && id != query.attempt.node &&
+             !Contains(query.unreachable, id);
+    });
+    if (closer) break;
+    --level;
+  }
+  return level;
+}
+
 // What stands between this node and the decision.
 struct Ahead {
   bool named = false;           // a peer that the claimant may ask itself
@@ -70,7 +91,7 @@ Ahead PeersAhead(Turn& turn, const ClaimQuery& query) {
   Ahead ahead;
   std::vector<Peer> to_ping;
   for (const RoutingTable::Entry* entry :
-       state.table.Nearest(query.key, state.options.reply_peers_max, false)) {
+       state.world().Nearest(query.key, state.options.reply_peers_max, false)) {
     const Peer& peer = entry->peer;
     if (!Closer(query.key, peer.id, state.self.id)) break;
     if (peer.id == query.attempt.node) continue;
@@ -85,6 +106,16 @@ Ahead PeersAhead(Turn& turn, const ClaimQuery& query) {
   for (const Peer& peer : to_ping) turn.Ping(peer);
   ahead.unsure = !to_ping.empty();
   return ahead;
+}
+
+ClaimReply CloserFor(const State& state, const ClaimQuery& query) {
+  ClaimReply reply = Verdict(ClaimVerdict::kCloser);
+  if (query.attempt.node == state.self.id) return reply;
+  reply.peers = PeersFor(state, HighestLevel(query.levels), query.key, query.next_target,
+                         query.attempt.node, Suspects::kNamed);
+  reply.outer_peers =
+      OuterPeersFor(state, query.levels, query.key, query.next_target, query.attempt.node);
+  return reply;
 }
 
 // This node knows no closer one.
@@ -117,7 +148,7 @@ ClaimReply Decide(Turn& turn, const ClaimQuery& query, const std::optional<Lease
   ++state.stats.leases_granted;
   ClaimReply reply = Verdict(ClaimVerdict::kFirst);
   reply.epoch = epoch;
-  reply.peers = PeersFor(state, query.key, query.key, query.attempt.node, Suspects::kNamed);
+  reply.peers = PeersFor(state, 0, query.key, query.key, query.attempt.node, Suspects::kNamed);
   return reply;
 }
 
@@ -137,7 +168,7 @@ ClaimReply Confirm(Turn& turn, const ClaimQuery& query, const std::optional<Leas
   ++state.stats.leases_confirmed;
   ClaimReply reply = Verdict(ClaimVerdict::kFirst);
   reply.epoch = query.epoch;
-  reply.peers = PeersFor(state, query.key, query.key, query.attempt.node, Suspects::kNamed);
+  reply.peers = PeersFor(state, 0, query.key, query.key, query.attempt.node, Suspects::kNamed);
   return reply;
 }
 
@@ -150,6 +181,7 @@ class Relay : public Operation {
     turn.state.relays.emplace(query_.key, query_.attempt);
     ++turn.state.stats.relays;
     query_.relayed = true;
+    query_.levels = kWorld;
     query_.unreachable.clear();
     turn.Ask(id(), to, query_, 0);
   }
@@ -220,15 +252,9 @@ std::optional<ClaimReply> AnswerClaim(Turn& turn, const ClaimQuery& query, Peer*
   if (held && !own && !doubted) reply.leases.push_back(*lease);
   if (!reply.values.empty() || !reply.leases.empty()) return reply;
 
+  if (LevelReached(state, query) > 0) return CloserFor(state, query);
   const Ahead ahead = PeersAhead(turn, query);
-  if (ahead.named) {
-    reply.verdict = ClaimVerdict::kCloser;
-    if (query.attempt.node != state.self.id) {
-      reply.peers =
-          PeersFor(state, query.key, query.next_target, query.attempt.node, Suspects::kNamed);
-    }
-    return reply;
-  }
+  if (ahead.named) return CloserFor(state, query);
   if (ahead.there != nullptr) {
     const bool running = state.relays.contains({query.key, query.attempt});
     if (relay_to == nullptr || running) return Retry();

@@ -15,11 +15,10 @@ constexpr size_t kKeysAStep = 512;
 
 std::optional<Entry> EntryFor(const State& state, Instant now, const Key& key) {
   Entry entry{.key = key};
-  entry.values = state.values.Live(now, key, static_cast<Levels>(0xff));
-  for (uint8_t level = 0; level < state.options.diameters.size(); ++level) {
-    const std::optional<Lease> lease = state.leases.Find(now, key, level);
-    if (lease && lease->state != LeaseState::kFailed) entry.leases.push_back(*lease);
-  }
+  // What is kept for a cluster is not copied: a get that misses there finds it further out.
+  entry.values = state.values.Live(now, key, kWorld);
+  const std::optional<Lease> lease = state.leases.Find(now, key, 0);
+  if (lease && lease->state != LeaseState::kFailed) entry.leases.push_back(*lease);
   if (entry.values.empty() && entry.leases.empty()) return std::nullopt;
   return entry;
 }
@@ -92,7 +91,7 @@ std::vector<Peer> CopySweep::Receivers(const State& state, const Key& key) const
   const auto is_new = [this](const NodeId& id) {
     return std::find(came_.begin(), came_.end(), id) != came_.end();
   };
-  for (const RoutingTable::Entry* entry : state.table.Nearest(key, count, true)) {
+  for (const RoutingTable::Entry* entry : state.world().Nearest(key, count, true)) {
     const NodeId& id = entry->peer.id;
     if (!self_ranked && Closer(key, state.self.id, id)) {
       self_ranked = true;
@@ -119,7 +118,7 @@ void Leave::Start(Turn& turn) {
 std::vector<Peer> Leave::Receivers(const State& state, const Key& key) const {
   // Without this node, the closest may be one that lacks a spilled value, and the last of the
   // closest is new among them.
-  const auto nearest = state.table.Nearest(key, state.options.closest_count, true);
+  const auto nearest = state.world().Nearest(key, state.options.closest_count, true);
   std::vector<Peer> receivers;
   if (!nearest.empty()) receivers.push_back(nearest.front()->peer);
   if (nearest.size() > 1) receivers.push_back(nearest.back()->peer);
@@ -132,8 +131,7 @@ void Leave::OnAllOffered(Turn& turn) {
 
 void Leave::SayGoodbye(Turn& turn) {
   saying_goodbye_ = true;
-  std::vector<Peer> peers;
-  for (const RoutingTable::Entry& entry : turn.state.table.entries()) peers.push_back(entry.peer);
+  const std::vector<Peer> peers = turn.state.AllPeers();
   waiting_ = peers.size();
   for (const Peer& peer : peers) turn.Ask(id(), peer, LeaveQuery{}, 0);
   if (waiting_ == 0) Finish(turn);

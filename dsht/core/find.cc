@@ -5,8 +5,10 @@
 
 namespace reef::dsht {
 
-Find::Find(const State& state, const Id& target, const std::vector<Peer>& known, OperationId parent)
-    : walk_(target, state.self.id, state.options, state.table, state.options.bits_per_hop,
+Find::Find(const State& state, int level, const Id& target, const std::vector<Peer>& known,
+           OperationId parent)
+    : level_(level),
+      walk_(target, state.self.id, state.options, state.TableOf(level), state.options.bits_per_hop,
             state.options.bucket_size),
       parent_(parent) {
   for (const Peer& peer : known) walk_.Learn(peer);
@@ -15,7 +17,7 @@ Find::Find(const State& state, const Id& target, const std::vector<Peer>& known,
 void Find::Advance(Turn& turn) {
   while (std::optional<Peer> peer = walk_.Next()) {
     // The closest peers too, not only those half-way: this walk is after peers.
-    turn.Ask(id(), *peer, FindQuery{walk_.key(), kWorld}, 0);
+    turn.Ask(id(), *peer, FindQuery{walk_.key(), OnlyLevel(level_)}, 0);
   }
   if (walk_.in_flight() > 0) return;
   const auto parent = turn.state.operations.find(parent_);
@@ -31,7 +33,11 @@ void Find::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
 }
 
 void Find::OnFailure(Turn& turn, const Rpc& rpc) {
-  walk_.Failed(rpc.to.id, rpc.sent);
+  if (rpc.outside) {
+    walk_.Outside(rpc.to.id);
+  } else {
+    walk_.Failed(rpc.to.id, rpc.sent);
+  }
   Advance(turn);
 }
 

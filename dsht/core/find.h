@@ -20,7 +20,8 @@ class Find : public Operation {
  public:
   // `known` are asked too, whether or not they are in the table. When the walk is at its end,
   // Operation::OnChildEnded of `parent` is called; kUpkeep: of nobody.
-  Find(const State& state, const Id& target, const std::vector<Peer>& known, OperationId parent);
+  Find(const State& state, int level, const Id& target, const std::vector<Peer>& known,
+       OperationId parent);
 
   void Start(Turn& turn) { Advance(turn); }
 
@@ -31,6 +32,7 @@ class Find : public Operation {
  private:
   void Advance(Turn& turn);
 
+  const int level_;
   Walk walk_;
   OperationId parent_;
 };

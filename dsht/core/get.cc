@@ -17,42 +17,48 @@ std::vector<Holder> HoldersOf(const std::vector<Value>& values) {
   return holders;
 }
 
-Get::Get(const State& state, const Key& key)
-    : walk_(key, state.self.id, state.options, state.table, state.options.bits_per_hop,
-            state.options.closest_count) {}
+Get::Get(const State& state, const Key& key, Levels levels)
+    : climb_(state, key, state.options.bits_per_hop, state.options.closest_count,
+             Climb::Covers::kOuterLevels, HighestLevel(levels)) {}
 
 void Get::Start(Turn& turn) {
   ++turn.state.stats.gets;
-  const std::vector<Value> here = LiveValues(turn.state, turn.now, walk_.key(), kWorld);
+  const std::vector<Value> here = LiveValues(turn.state, turn.now, climb_.key(), climb_.levels());
   if (!here.empty()) return Finish(turn, here);
   Advance(turn);
 }
 
 void Get::Advance(Turn& turn) {
-  while (std::optional<Peer> peer = walk_.Next()) {
-    ++turn.state.stats.get_hops;
-    turn.Ask(id(), *peer, GetQuery{walk_.key(), walk_.TargetAfter(peer->id), kWorld}, 0);
-  }
-  if (walk_.in_flight() == 0) Finish(turn, {});
+  do {
+    Walk& walk = climb_.walk();
+    while (std::optional<Peer> peer = walk.Next()) {
+      ++turn.state.stats.get_hops;
+      turn.Ask(id(), *peer, GetQuery{walk.key(), walk.TargetAfter(peer->id), climb_.levels()}, 0);
+    }
+    if (walk.in_flight() > 0) return;
+  } while (climb_.Outward(turn.state));
+  Finish(turn, {});
 }
 
 void Get::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
   const GetReply* said = std::get_if<GetReply>(&reply);
   if (said == nullptr) return OnFailure(turn, rpc);
-  walk_.Answered(rpc.to.id, rpc.sent, said->peers);
-  if (said->values.empty()) return Advance(turn);
-  const auto count = std::min(said->values.size(), turn.state.options.values_per_key_max);
-  Finish(turn, {said->values.begin(), said->values.begin() + static_cast<ptrdiff_t>(count)});
+  if (!said->values.empty()) {
+    const auto count = std::min(said->values.size(), turn.state.options.values_per_key_max);
+    return Finish(turn,
+                  {said->values.begin(), said->values.begin() + static_cast<ptrdiff_t>(count)});
+  }
+  if (!climb_.IsCurrent(rpc)) return;
+  climb_.Answered(rpc, said->peers, said->outer_peers);
+  Advance(turn);
 }
 
 void Get::OnFailure(Turn& turn, const Rpc& rpc) {
-  walk_.Failed(rpc.to.id, rpc.sent);
-  Advance(turn);
+  if (climb_.Failed(rpc)) Advance(turn);
 }
 
 void Get::OnSlow(Turn& turn, const Rpc& rpc) {
-  walk_.Slow(rpc.to.id, rpc.sent);
-  Advance(turn);
+  if (climb_.Slow(rpc)) Advance(turn);
 }
 
 void Get::Finish(Turn& turn, const std::vector<Value>& values) {

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Get: walks toward a key and ends at the first node that has values for it (CoralCDN, NSDI 2004,
-// 4.2). Deviation: if the closest node has none, the next two are asked, since copies are kept
-// there and a node that has just joined has not got them yet.
+// Get: walks toward a key, in the nearest cluster first, and ends at the first node that has values
+// for it, of whatever level (CoralCDN, NSDI 2004, 4.2 and 4.3). Deviation: if the closest node has
+// none, the next two are asked, since copies are kept there and a node that has just joined has not
+// got them yet.
 //
 // An operation, owned by State. Not thread-safe, never blocks, does no I/O.
 #pragma once
 
 #include <vector>
 
+#include "dsht/core/climb.h"
 #include "dsht/core/message.h"
 #include "dsht/core/operation.h"
-#include "dsht/core/walk.h"
 
 namespace reef::dsht {
 
@@ -19,7 +20,7 @@ std::vector<Holder> HoldersOf(const std::vector<Value>& values);
 
 class Get : public Operation {
  public:
-  Get(const State& state, const Key& key);
+  Get(const State& state, const Key& key, Levels levels);
 
   void Start(Turn& turn);
 
@@ -31,7 +32,7 @@ class Get : public Operation {
   void Advance(Turn& turn);
   void Finish(Turn& turn, const std::vector<Value>& values);
 
-  Walk walk_;
+  Climb climb_;
 };
 
 }  // namespace reef::dsht

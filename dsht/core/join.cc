@@ -54,7 +54,7 @@ void Join::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
       said->peers.begin() +
           static_cast<ptrdiff_t>(std::min(said->peers.size(), turn.state.options.reply_peers_max)));
   known.push_back(rpc.to);
-  turn.Begin<Find>(turn.state, turn.state.self.id, known, id()).Start(turn);
+  turn.Begin<Find>(turn.state, 0, turn.state.self.id, known, id()).Start(turn);
 }
 
 void Join::OnFailure(Turn& turn, const Rpc&) {
@@ -66,12 +66,12 @@ void Join::OnChildEnded(Turn& turn) {
   State& state = turn.state;
   if (next_bucket_ < 0) {
     Tell(turn, true);
-    next_bucket_ = state.table.Depth();
+    next_bucket_ = state.world().Depth();
   }
   while (--next_bucket_ >= 0) {
     const Id target = RandomIdSharing(state.self.id, next_bucket_, state.rng);
-    if (!state.table.HasRoomFor(target)) continue;  // that bucket is full
-    return turn.Begin<Find>(state, target, std::vector<Peer>{}, id()).Start(turn);
+    if (!state.world().HasRoomFor(target)) continue;  // that bucket is full
+    return turn.Begin<Find>(state, 0, target, std::vector<Peer>{}, id()).Start(turn);
   }
   End(turn);
 }
@@ -79,7 +79,7 @@ void Join::OnChildEnded(Turn& turn) {
 void Join::Tell(Turn& turn, bool joined) {
   if (!tell_) return;
   tell_ = false;
-  turn.Finish(JoinDone{id(), joined, turn.state.table.size(), seen_as_});
+  turn.Finish(JoinDone{id(), joined, turn.state.world().size(), seen_as_});
 }
 
 void Join::End(Turn& turn) {

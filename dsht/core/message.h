@@ -13,6 +13,7 @@
 // Values; any thread.
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -35,9 +36,22 @@ inline constexpr uint32_t kProtocolVersion = 1;
 // the node in the reply (Outbox::replies).
 using RpcId = uint64_t;
 
-// A set of levels: bit i stands for level i. Level 0 is the world.
+// A set of levels: bit i stands for level i. Level 0 is the world. In a query that walks, the
+// highest is the level of the walk, and what is kept at the others is wanted too.
 using Levels = uint8_t;
 inline constexpr Levels kWorld = 1;
+inline constexpr Levels kAllLevels = 0xff;
+constexpr Levels OnlyLevel(int level) {
+  return static_cast<Levels>(1 << level);
+}
+constexpr Levels LevelsUpTo(int level) {
+  return static_cast<Levels>((2 << level) - 1);
+}
+inline constexpr int kLevelMax = 7;  // Levels has 8 bits
+// The highest level of the set; -1 if it is empty.
+constexpr int HighestLevel(Levels levels) {
+  return std::bit_width(levels) - 1;
+}
 
 // One cluster that the sender is in; level 0 is left out, all nodes share it.
 struct ClusterInfo {
@@ -128,6 +142,9 @@ struct GetQuery {
 struct GetReply {
   std::vector<Value> values{};  // all that is live here, shuffled
   std::vector<Peer> peers{};
+  // Of the next level outward, if the answerer knows nobody closer to the key at the walk's level:
+  // where the walk goes on.
+  std::vector<Peer> outer_peers{};
 
   friend bool operator==(const GetReply&, const GetReply&) = default;
 };
@@ -145,6 +162,7 @@ struct StatusReply {
   uint32_t value_count = 0;
   Duration shortest_ttl{};  // the least that any of them has left; zero if there is none
   std::vector<Peer> peers{};
+  std::vector<Peer> outer_peers{};  // as GetReply::outer_peers
 
   friend bool operator==(const StatusReply&, const StatusReply&) = default;
 };
@@ -226,6 +244,7 @@ struct ClaimReply {
   std::vector<Value> values{};
   std::vector<Lease> leases{};
   std::vector<Peer> peers{};
+  std::vector<Peer> outer_peers{};  // as GetReply::outer_peers
 
   friend bool operator==(const ClaimReply&, const ClaimReply&) = default;
 };

@@ -64,7 +64,7 @@ void OnQuery(Turn& turn, const Message& message) {
   }
   AnswerQuery(turn, message);
   if (!std::holds_alternative<LeaveQuery>(message.body)) {
-    state.upkeep.OnHeard(turn, message.header.sender);
+    state.upkeep.OnHeard(turn, message.header.sender, message.header.clusters);
   }
 }
 
@@ -95,16 +95,20 @@ void OnReply(Turn& turn, const Message& message) {
   if (rpc->operation == kUpkeep) state.pinging.erase(sender.id);
   if (sender.rpc.address.IsUnspecified() || sender.rpc.port == 0) sender.rpc = rpc->to.rpc;
   if (sender.rpc == rpc->to.rpc) {
-    state.upkeep.OnAnswered(turn, sender, turn.now - rpc->sent);
+    state.upkeep.OnAnswered(turn, sender, message.header.clusters, turn.now - rpc->sent);
   } else {
     // Reached by another address than the one it publishes.
-    state.upkeep.OnHeard(turn, sender);
+    state.upkeep.OnHeard(turn, sender, message.header.clusters);
   }
   if (rpc->operation == kUpkeep) return;
   rpc->to = sender;
   state.usual_rtt.Measured(turn.now - rpc->sent);
   const auto operation = state.operations.find(rpc->operation);
-  if (operation != state.operations.end()) operation->second->OnReply(turn, *rpc, message.body);
+  if (operation == state.operations.end()) return;
+  const bool inside = (state.clusters.SharedWith(message.header.clusters) >> rpc->level) & 1;
+  rpc->outside = !inside;
+  if (rpc->outside) return operation->second->OnFailure(turn, *rpc);
+  operation->second->OnReply(turn, *rpc, message.body);
 }
 
 }  // namespace
@@ -113,7 +117,10 @@ State::State(Peer self_peer, const Options& node_options, Rng node_rng)
     : self(std::move(self_peer)),
       options(node_options),
       rng(node_rng),
-      table(self.id, options.bucket_size, options.bucket_prefix_max),
+      tables(options.diameters.size(),
+             RoutingTable(self.id, options.bucket_size, options.bucket_prefix_max)),
+      clusters(options),
+      sightings(options.sightings_max),
       values(options, stats),
       leases(options, stats),
       loaded(PerMinute(options.leak_per_minute), 1, options.guarded_keys_max),
@@ -124,7 +131,34 @@ State::State(Peer self_peer, const Options& node_options, Rng node_rng)
       next_attempt(options.first_attempt),
       standing(kStandingMax) {
   REEF_CHECK(self.id != NodeId{});
-  REEF_CHECK(!options.diameters.empty());
+}
+
+const RoutingTable::Entry* State::EntryOf(const NodeId& id) const {
+  for (const RoutingTable& table : tables) {
+    if (const RoutingTable::Entry* entry = table.Find(id)) return entry;
+  }
+  return nullptr;
+}
+
+std::vector<Peer> State::AllPeers() const {
+  std::vector<Peer> peers;
+  std::set<NodeId> seen;
+  for (const RoutingTable& table : tables) {
+    for (const RoutingTable::Entry& entry : table.entries()) {
+      if (seen.insert(entry.peer.id).second) peers.push_back(entry.peer);
+    }
+  }
+  return peers;
+}
+
+void State::Forget(const NodeId& id) {
+  for (RoutingTable& table : tables) table.Remove(id);
+  sightings.Remove(id);
+}
+
+void State::Begin(Instant now) {
+  upkeep.Start(now, options, rng);
+  clusters.Start(now, rng);
 }
 
 Node::Node(Peer self, const Options& options, Rng rng)
@@ -135,7 +169,7 @@ Node& Node::operator=(Node&&) noexcept = default;
 
 void Node::OnMessage(Instant now, const Message& message, Outbox& out) {
   if (state_->left) return;
-  state_->upkeep.Start(now, state_->options, state_->rng);
+  state_->Begin(now);
   ++state_->stats.received[message.body.index()];
   Turn turn(*state_, now, out);
   if (!IsQuery(message.body)) return OnReply(turn, message);
@@ -196,7 +230,7 @@ bool HasRoom(State& state) {
 }  // namespace
 
 OperationId Node::Join(Instant now, std::vector<Endpoint> seeds, Outbox& out) {
-  state_->upkeep.Start(now, state_->options, state_->rng);
+  state_->Begin(now);
   state_->upkeep.seeds = seeds;
   Turn turn(*state_, now, out);
   dsht::Join& join = turn.Begin<dsht::Join>(std::move(seeds), true);
@@ -205,13 +239,13 @@ OperationId Node::Join(Instant now, std::vector<Endpoint> seeds, Outbox& out) {
   return id;
 }
 
-OperationId Node::Get(Instant now, const Key& key, Outbox& out) {
+OperationId Node::Get(Instant now, const Key& key, Outbox& out, dsht::Levels levels) {
   Turn turn(*state_, now, out);
   if (!HasRoom(*state_)) {
     out.finished.push_back(GetDone{state_->next_operation, {}});
     return state_->next_operation++;
   }
-  dsht::Get& get = turn.Begin<dsht::Get>(*state_, key);
+  dsht::Get& get = turn.Begin<dsht::Get>(*state_, key, levels);
   const OperationId id = get.id();
   get.Start(turn);
   return id;
@@ -223,7 +257,7 @@ OperationId Node::Put(Instant now, const PutRequest& request, Outbox& out) {
     out.finished.push_back(PutDone{state_->next_operation, PutOutcome::kRefused, 0});
     return state_->next_operation++;
   }
-  return StartPut(turn, request);
+  return StartPut(turn, request, Put::Reach::kEverywhere);
 }
 
 OperationId Node::Withdraw(Instant now, const Key& key, const std::string& value, Outbox& out) {
@@ -245,7 +279,7 @@ OperationId Node::Nodes(Instant now, int level, size_t count, uint32_t services,
     out.finished.push_back(NodesDone{state_->next_operation, {}});
     return state_->next_operation++;
   }
-  Verify& verify = turn.Begin<Verify>(count, services);
+  Verify& verify = turn.Begin<Verify>(level, count, services);
   const OperationId id = verify.id();
   verify.Start(turn);
   return id;
@@ -310,10 +344,14 @@ void Node::Release(Instant now, OperationId claim, ClaimEnd end, Duration ttl, O
 }
 
 std::vector<LevelInfo> Node::Levels(Instant) const {
-  return {LevelInfo{.level = 0,
-                    .diameter = state_->options.diameters.front(),
-                    .cluster = Id{}.ToHex(),
-                    .size_estimate = state_->table.SizeEstimate()}};
+  std::vector<LevelInfo> levels;
+  for (int level = state_->clusters.level_count() - 1; level >= 0; --level) {
+    levels.push_back({.level = level,
+                      .diameter = state_->options.diameters[static_cast<size_t>(level)],
+                      .cluster = state_->clusters.IdOf(level).ToHex(),
+                      .size_estimate = state_->clusters.SizeOf(*state_, level)});
+  }
+  return levels;
 }
 
 void Node::SetDraining(Instant now, bool draining, Outbox& out) {
@@ -343,7 +381,7 @@ const Stats& Node::stats() const {
 }
 
 Node::Gauges Node::gauges() const {
-  return {.peers = state_->table.size(),
+  return {.peers = state_->world().size(),
           .keys = state_->values.key_count(),
           .values = state_->values.value_count(),
           .stored_bytes = state_->values.bytes(),
@@ -354,8 +392,8 @@ Node::Gauges Node::gauges() const {
 
 std::vector<NodeInfo> Node::Peers(Instant now, int level) const {
   std::vector<NodeInfo> peers;
-  if (level != 0) return peers;
-  for (const RoutingTable::Entry& entry : state_->table.entries()) {
+  if (level < 0 || level >= state_->clusters.level_count()) return peers;
+  for (const RoutingTable::Entry& entry : state_->TableOf(level).entries()) {
     peers.push_back(NodeInfoOf(entry, now));
   }
   return peers;
@@ -366,8 +404,8 @@ std::vector<Holder> Node::StoredHere(Instant now, const Key& key) const {
 }
 
 void Node::Acquaint(Instant now, const Peer& peer, Duration rtt) {
-  state_->upkeep.Start(now, state_->options, state_->rng);
-  if (peer.id != state_->self.id) state_->table.Answered(now, peer, rtt);
+  state_->Begin(now);
+  if (peer.id != state_->self.id) state_->world().Answered(now, peer, rtt);
 }
 
 }  // namespace reef::dsht

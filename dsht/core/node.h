@@ -52,7 +52,8 @@ class Node {
   // Contacts the seeds until one answers, then seeds the routing table. `seeds` are kept for when
   // all peers are lost. An empty list is a first node: joined at once.
   OperationId Join(Instant now, std::vector<Endpoint> seeds, Outbox& out);
-  OperationId Get(Instant now, const Key& key, Outbox& out);
+  // `levels` is where to look: all, or the world alone (kWorld), as if there were no clusters.
+  OperationId Get(Instant now, const Key& key, Outbox& out, Levels levels = kAllLevels);
   OperationId Put(Instant now, const PutRequest& request, Outbox& out);
   OperationId Withdraw(Instant now, const Key& key, const std::string& value, Outbox& out);
   OperationId Nodes(Instant now, int level, size_t count, uint32_t services, Outbox& out);

@@ -16,8 +16,10 @@
 namespace reef::dsht {
 
 struct Options {
-  // Round-trip diameter by level; zero is unbounded. Level 0 comes first and is the world.
-  std::vector<Duration> diameters = {Duration::zero()};
+  // Round-trip diameter by level; zero is unbounded. Level 0 comes first and is the world. All
+  // nodes of a reef must agree on them.
+  std::vector<Duration> diameters = {Duration::zero(), std::chrono::milliseconds(60),
+                                     std::chrono::milliseconds(20)};
 
   // The first attempt number of this process. The driver sets it from the wall clock
   // (microseconds), so that attempts after a restart are newer than those before.
@@ -93,13 +95,31 @@ struct Options {
   Duration upkeep_every = std::chrono::seconds(5);
   size_t neighbours = 4;  // the closest peers, which are pinged more often
   Duration neighbour_ping_after = std::chrono::seconds(30);
-  Duration peer_ping_after = std::chrono::minutes(10);
-  Duration refresh_every = std::chrono::minutes(10);  // a lookup of our own id, then of one bucket
+  Duration peer_ping_after = std::chrono::minutes(20);
+  Duration refresh_every = std::chrono::minutes(15);  // a lookup of our own id, then of one bucket
   Duration join_retry_min = std::chrono::seconds(1);
   Duration join_retry_max = std::chrono::seconds(30);
   // Entries of one hand-over message.
   size_t hand_over_max = 32;
   Duration leave_timeout = std::chrono::seconds(2);
+
+  // Clusters (docs/dsht.md, "Clusters").
+  //
+  // Acceptable is a cluster of which this share of the sampled members is within the diameter; own
+  // is left when so many are not.
+  double acceptable_share = 0.8;
+  double violations_share = 0.5;
+  // Members to be measured before a verdict, fewer where the cluster is smaller.
+  size_t samples_min = 16;
+  // A cluster is preferred if it is so many times larger than our own.
+  double larger_by = 1.25;
+  // How often the clusters are reviewed once a node has settled.
+  Duration review_every = std::chrono::minutes(5);
+  // A cluster that was left or found not acceptable is not looked at again for so long, and twice
+  // as long each further time.
+  Duration shun_min = std::chrono::minutes(10);
+  Duration shun_max = std::chrono::hours(8);
+  size_t sightings_max = 128;  // nodes whose distance and clusters are remembered
 
   // Nodes(): a peer silent for longer is pinged; one not heard within `verified_within` is left
   // out.

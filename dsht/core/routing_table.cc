@@ -23,6 +23,10 @@ IpAddress Network(const IpAddress& address) {
 
 }  // namespace
 
+uint32_t MinimumAfter(uint32_t minimum, uint32_t smoothed) {
+  return smoothed > minimum ? minimum + (smoothed - minimum) / 8 : minimum;
+}
+
 void RoundTrip::Measured(Duration rtt) {
   const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(rtt).count();
   const uint32_t sample = static_cast<uint32_t>(std::clamp<int64_t>(us, 1, UINT32_MAX));
@@ -33,7 +37,7 @@ void RoundTrip::Measured(Duration rtt) {
   // RFC 6298, 2.3: alpha = 1/8.
   smoothed_us = static_cast<uint32_t>((uint64_t{smoothed_us} * 7 + sample) / 8);
   if (smoothed_us == 0) smoothed_us = 1;
-  min_us = std::min(min_us, sample);
+  min_us = std::min(sample, MinimumAfter(min_us, smoothed_us));
 }
 
 RoutingTable::RoutingTable(const NodeId& self, size_t bucket_size, size_t prefix_max)
@@ -89,7 +93,7 @@ RoutingTable::Offer RoutingTable::Answered(Instant now, const Peer& peer, Durati
   if (index < entries_.size() && entries_[index].peer.id == peer.id) {
     Entry& entry = entries_[index];
     entry.peer = peer;
-    entry.heard = now;
+    entry.heard = entry.seen = now;
     entry.failures = 0;
     entry.rtt.Measured(rtt);
     return Offer::kRefreshed;
@@ -99,16 +103,18 @@ RoutingTable::Offer RoutingTable::Answered(Instant now, const Peer& peer, Durati
     entries_.reserve(entries_.size() + kGrowth);
     heads_.reserve(entries_.size() + kGrowth);
   }
-  Entry entry{.peer = peer, .heard = now, .rtt = {}, .failures = 0};
+  Entry entry{.peer = peer, .heard = now, .seen = now, .rtt = {}, .failures = 0};
   entry.rtt.Measured(rtt);
   entries_.insert(entries_.begin() + static_cast<ptrdiff_t>(index), entry);
   heads_.insert(heads_.begin() + static_cast<ptrdiff_t>(index), Head(peer.id));
   return Offer::kAdded;
 }
 
-void RoutingTable::Heard(const Peer& peer) {
+void RoutingTable::Heard(Instant now, const Peer& peer) {
   const size_t i = IndexOf(peer.id);
-  if (i < entries_.size() && entries_[i].peer.rpc == peer.rpc) entries_[i].peer = peer;
+  if (i == entries_.size() || entries_[i].peer.rpc != peer.rpc) return;
+  entries_[i].peer = peer;
+  entries_[i].seen = now;
 }
 
 bool RoutingTable::Suspect(const NodeId& id) {
@@ -123,6 +129,11 @@ bool RoutingTable::Remove(const NodeId& id) {
   if (i == entries_.size()) return false;
   RemoveAt(i);
   return true;
+}
+
+void RoutingTable::Clear() {
+  entries_.clear();
+  heads_.clear();
 }
 
 void RoutingTable::RemoveAt(size_t index) {

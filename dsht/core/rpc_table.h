@@ -25,6 +25,9 @@ struct Rpc {
   Peer to{};            // id all zero: a seed, not known yet
   uint8_t expects = 0;  // Body::index() of the reply
   uint8_t step = 0;     // the operation's own: what the query was for
+  // Of the walk: a reply from outside of our cluster at this level counts as a failure.
+  uint8_t level = 0;
+  bool outside = false;  // such a reply has come
   Instant sent{};
   Instant slow{};  // kNever once it has been reported
   Instant overdue{};

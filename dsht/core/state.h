@@ -16,6 +16,7 @@
 #include "base/endpoint.h"
 #include "base/instant.h"
 #include "base/rng.h"
+#include "dsht/core/clusters.h"
 #include "dsht/core/lease_table.h"
 #include "dsht/core/operation.h"
 #include "dsht/core/options.h"
@@ -24,6 +25,7 @@
 #include "dsht/core/recent.h"
 #include "dsht/core/routing_table.h"
 #include "dsht/core/rpc_table.h"
+#include "dsht/core/sightings.h"
 #include "dsht/core/stats.h"
 #include "dsht/core/upkeep.h"
 #include "dsht/core/value_store.h"
@@ -35,12 +37,30 @@ struct State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
+  RoutingTable& world() { return tables.front(); }
+  const RoutingTable& world() const { return tables.front(); }
+  RoutingTable& TableOf(int level) { return tables[static_cast<size_t>(level)]; }
+  const RoutingTable& TableOf(int level) const { return tables[static_cast<size_t>(level)]; }
+  // In whichever table it is; null: in none.
+  const RoutingTable::Entry* EntryOf(const NodeId& id) const;
+
+  // The peers of all tables, those of the world first, nearest to this node's id first in each.
+  std::vector<Peer> AllPeers() const;
+  // It is gone, from wherever it was.
+  void Forget(const NodeId& id);
+
+  // Before the first input.
+  void Begin(Instant now);
+
   Peer self;
   const Options options;
   Rng rng;
   Stats stats;
 
-  RoutingTable table;
+  // By level, the world first.
+  std::vector<RoutingTable> tables;
+  Clusters clusters;
+  Sightings sightings;
   RoundTrip usual_rtt;  // of whatever peers answer: what to expect of one that is not known
   RpcTable rpcs;
   ValueStore values;

@@ -30,6 +30,11 @@ struct Stats {
   uint64_t bucket_full = 0;     // a live peer found no room
   uint64_t prefix_limited = 0;  // Options::bucket_prefix_max
 
+  uint64_t surveys = 0;         // of clusters, by us
+  uint64_t cluster_moves = 0;   // to another cluster, or to be alone
+  uint64_t clusters_left = 0;   // of those: to be alone
+  uint64_t level_refusals = 0;  // queries for a cluster that this node is not in
+
   uint64_t gets = 0;
   uint64_t gets_found = 0;
   uint64_t get_hops = 0;  // queries sent for gets

@@ -22,7 +22,7 @@ struct Patience {
 // round is one more by which a hot key's requests reach its closest node (docs/dsht.md, "Walk").
 Patience PatienceFor(const State& state, const NodeId& to, bool hurries) {
   const Options& o = state.options;
-  const RoutingTable::Entry* entry = state.table.Find(to);
+  const RoutingTable::Entry* entry = state.EntryOf(to);
   if (entry == nullptr || !entry->rtt.known()) {
     if (!state.usual_rtt.known()) return {o.slow_unknown, o.rpc_timeout_max};
     const Duration usual = 2 * state.usual_rtt.smoothed();
@@ -34,6 +34,24 @@ Patience PatienceFor(const State& state, const NodeId& to, bool hurries) {
   const int patience = 1 << std::min<int>(entry->failures, 4);
   return {std::max(2 * round_trip, o.slow_min),
           std::clamp(4 * patience * round_trip, o.rpc_timeout_min, o.rpc_timeout_max)};
+}
+
+Header HeaderOf(const State& state) {
+  return Header{.sender = state.self, .clusters = state.clusters.infos()};
+}
+
+// The level that a query walks.
+uint8_t LevelOf(const Body& query) {
+  const auto level = [](const auto& q) {
+    if constexpr (requires { q.levels; }) {
+      return HighestLevel(q.levels);
+    } else if constexpr (requires { q.value.level; }) {
+      return int{q.value.level};
+    } else {
+      return 0;
+    }
+  };
+  return static_cast<uint8_t>(std::visit(level, query));
 }
 
 }  // namespace
@@ -63,6 +81,7 @@ void Turn::Ask(OperationId operation, const Peer& to, Body query, uint8_t step) 
   Send(Rpc{.operation = operation,
            .to = to,
            .step = step,
+           .level = LevelOf(query),
            .sent = now,
            .slow = now + patience.slow,
            .overdue = now + patience.overdue},
@@ -89,14 +108,13 @@ void Turn::Send(Rpc rpc, Body query) {
   const Duration timeout = rpc.overdue - now;
   const RpcId id = state.rpcs.Start(std::move(rpc));
   out.queries.push_back(
-      Outgoing{to, id, timeout, Message{Header{.sender = state.self}, id, {}, std::move(query)}});
+      Outgoing{to, id, timeout, Message{HeaderOf(state), id, {}, std::move(query)}});
 }
 
 void Turn::Reply(RpcId rpc, Body reply) {
   REEF_CHECK(!IsQuery(reply));
   ++state.stats.sent[reply.index()];
-  out.answers.push_back(
-      Answer{rpc, Message{Header{.sender = state.self}, rpc, {}, std::move(reply)}});
+  out.answers.push_back(Answer{rpc, Message{HeaderOf(state), rpc, {}, std::move(reply)}});
 }
 
 void Turn::Ping(const Peer& peer) {

@@ -37,12 +37,15 @@ void Upkeep::Start(Instant now, const Options& options, Rng& rng) {
 
 void Upkeep::OnTick(Turn& turn) {
   Forget(turn);
-  PingSilent(turn);
+  for (int level = 0; level < turn.state.clusters.level_count(); ++level) PingSilent(turn, level);
   Rejoin(turn);
   if (turn.now >= refresh_at_) Refresh(turn);
   if (turn.now >= sweep_at_) Sweep(turn);
+  turn.state.clusters.OnTick(turn);
   const Duration every = turn.state.options.upkeep_every;
-  next_ = std::min({turn.now + every, std::max(refresh_at_, turn.now + kFirstRefresh), sweep_at_});
+  const Instant soonest = turn.now + kFirstRefresh;
+  next_ = std::min({turn.now + every, std::max(refresh_at_, soonest), sweep_at_,
+                    std::max(turn.state.clusters.Next(), soonest)});
 }
 
 void Upkeep::Forget(Turn& turn) {
@@ -56,15 +59,18 @@ void Upkeep::Forget(Turn& turn) {
   state.stats.guard_evictions = state.loaded.evictions() + state.sources.evictions();
 }
 
-void Upkeep::PingSilent(Turn& turn) {
+void Upkeep::PingSilent(Turn& turn, int level) {
   const Options& options = turn.state.options;
-  const auto& entries = turn.state.table.entries();
+  const auto& entries = turn.state.TableOf(level).entries();
+  // Who is closest decides in the world; in a cluster a miss goes on outward.
+  const Duration neighbour_after = (level == 0 ? 1 : 4) * options.neighbour_ping_after;
   std::vector<Peer> silent;
   const RoutingTable::Entry* stalest = nullptr;
   for (size_t i = 0; i < entries.size(); ++i) {
-    const Duration quiet = turn.now - entries[i].heard;
+    // Of two neighbours one pings the other; whether the way back is open too is asked less often.
+    const Duration quiet = std::max(turn.now - entries[i].seen, (turn.now - entries[i].heard) / 2);
     if (i < options.neighbours) {
-      if (quiet >= options.neighbour_ping_after) silent.push_back(entries[i].peer);
+      if (quiet >= neighbour_after) silent.push_back(entries[i].peer);
     } else if (quiet >= options.peer_ping_after &&
                (stalest == nullptr || entries[i].heard < stalest->heard)) {
       stalest = &entries[i];
@@ -82,23 +88,28 @@ void Upkeep::Refresh(Turn& turn) {
   if (!seeds.empty()) {
     // Two networks that have drifted apart meet again through a common seed.
     const Endpoint seed = seeds[next_seed_++ % seeds.size()];
-    const auto& entries = state.table.entries();
+    const auto& entries = state.world().entries();
     const bool known = seed == state.self.rpc ||
                        std::any_of(entries.begin(), entries.end(),
                                    [&](const auto& entry) { return entry.peer.rpc == seed; });
     if (!known) turn.Ask(kUpkeep, Peer{.rpc = seed}, FindQuery{state.self.id, kWorld}, 0);
   }
-  if (state.table.size() == 0) return;
+  if (state.world().size() == 0) return;
   const std::vector<Peer> none;
-  turn.Begin<Find>(state, state.self.id, none, kUpkeep).Start(turn);
-  const auto depth = static_cast<uint64_t>(state.table.Depth());
+  turn.Begin<Find>(state, 0, state.self.id, none, kUpkeep).Start(turn);
+  const auto depth = static_cast<uint64_t>(state.world().Depth());
   const int bucket = static_cast<int>(state.rng.Below(depth));
-  turn.Begin<Find>(state, RandomIdSharing(state.self.id, bucket, state.rng), none, kUpkeep)
+  turn.Begin<Find>(state, 0, RandomIdSharing(state.self.id, bucket, state.rng), none, kUpkeep)
       .Start(turn);
+  if (state.clusters.level_count() == 1) return;
+  const auto inner = static_cast<uint64_t>(state.clusters.level_count() - 1);
+  const int level = 1 + static_cast<int>(state.rng.Below(inner));
+  if (state.TableOf(level).size() == 0) return;
+  turn.Begin<Find>(state, level, state.self.id, none, kUpkeep).Start(turn);
 }
 
 void Upkeep::Rejoin(Turn& turn) {
-  if (joining || turn.state.table.size() > 0) return;
+  if (joining || turn.state.world().size() > 0) return;
   std::vector<Endpoint> known = seeds;
   known.insert(known.end(), lost_.begin(), lost_.end());
   std::sort(known.begin(), known.end());
@@ -123,7 +134,7 @@ void Upkeep::Sweep(Turn& turn) {
 }
 
 bool Upkeep::IsNeighbour(const Turn& turn, const NodeId& id) const {
-  const auto& entries = turn.state.table.entries();
+  const auto& entries = turn.state.world().entries();
   const size_t count = std::min(entries.size(), kNeighbourhood);
   for (size_t i = 0; i < count; ++i) {
     if (entries[i].peer.id == id) return true;
@@ -131,10 +142,12 @@ bool Upkeep::IsNeighbour(const Turn& turn, const NodeId& id) const {
   return false;
 }
 
-void Upkeep::OnAnswered(Turn& turn, const Peer& peer, Duration rtt) {
+void Upkeep::OnAnswered(Turn& turn, const Peer& peer, const std::vector<ClusterInfo>& clusters,
+                        Duration rtt) {
   State& state = turn.state;
   state.unreachable.Remove({peer.id, peer.rpc});
-  switch (state.table.Answered(turn.now, peer, rtt)) {
+  state.clusters.OnAnswered(turn, peer, rtt, clusters);
+  switch (state.world().Answered(turn.now, peer, rtt)) {
     case RoutingTable::Offer::kRefreshed:
       return;
     case RoutingTable::Offer::kAdded:
@@ -149,7 +162,7 @@ void Upkeep::OnAnswered(Turn& turn, const Peer& peer, Duration rtt) {
       return;
     case RoutingTable::Offer::kBucketFull:
       ++state.stats.bucket_full;
-      const RoutingTable::Entry* stalest = state.table.Stalest(peer.id);
+      const RoutingTable::Entry* stalest = state.world().Stalest(peer.id);
       if (turn.now - stalest->heard >= state.options.neighbour_ping_after) {
         turn.Ping(Peer(stalest->peer));
       }
@@ -157,30 +170,39 @@ void Upkeep::OnAnswered(Turn& turn, const Peer& peer, Duration rtt) {
   }
 }
 
-void Upkeep::OnHeard(Turn& turn, const Peer& peer) {
+void Upkeep::OnHeard(Turn& turn, const Peer& peer, const std::vector<ClusterInfo>& clusters) {
   State& state = turn.state;
+  state.clusters.OnHeard(turn, peer, clusters);
   const bool reachable = peer.rpc.port != 0 && !peer.rpc.address.IsUnspecified() &&
                          !state.unreachable.Has(turn.now, {peer.id, peer.rpc}) &&
                          !state.departed.Has(turn.now, {peer.id, peer.rpc});
-  const RoutingTable::Entry* entry = state.table.Find(peer.id);
-  if (entry != nullptr && entry->peer.rpc == peer.rpc) {
-    state.table.Heard(peer);
-  } else if (reachable && (entry != nullptr || state.table.HasRoomFor(peer.id))) {
-    turn.Ping(peer);  // new, or moved, if it answers there
+  bool wanted = false;
+  const Levels shared = state.clusters.SharedWith(clusters);
+  for (int level = 0; level < state.clusters.level_count(); ++level) {
+    RoutingTable& table = state.TableOf(level);
+    const RoutingTable::Entry* entry = table.Find(peer.id);
+    if (entry != nullptr && entry->peer.rpc == peer.rpc) {
+      table.Heard(turn.now, peer);
+    } else if ((shared & OnlyLevel(level)) != 0) {
+      wanted |= entry != nullptr || table.HasRoomFor(peer.id);  // moved, or new
+    }
   }
+  if (wanted && reachable) turn.Ping(peer);  // if it answers there
 }
 
 void Upkeep::OnFailed(Turn& turn, const Rpc& rpc) {
   State& state = turn.state;
   const NodeId& id = rpc.to.id;
   if (id == NodeId{}) return;  // a seed whose id is not known
-  const RoutingTable::Entry* entry = state.table.Find(id);
+  const RoutingTable::Entry* entry = state.EntryOf(id);
   // What fails at an address that a third party gave says nothing about the one we know.
   const bool known = entry != nullptr && entry->peer.rpc == rpc.to.rpc;
   // One lost message among others proves nothing.
   const bool answered_since = known && entry->heard > rpc.sent;
   if (answered_since && rpc.operation != kUpkeep) return;
-  if (known) state.table.Suspect(id);
+  if (known) {
+    for (RoutingTable& table : state.tables) table.Suspect(id);
+  }
   if (rpc.operation != kUpkeep) {
     if (known) turn.Ping(rpc.to);
     return;
@@ -190,13 +212,13 @@ void Upkeep::OnFailed(Turn& turn, const Rpc& rpc) {
   state.unreachable.Add({id, rpc.to.rpc}, turn.now + kUnreachableFor);
   if (!known) return;
   const bool was_neighbour = IsNeighbour(turn, id);
-  state.table.Remove(id);
+  state.Forget(id);
   ++state.stats.peers_dropped;
   OnDropped(turn, rpc.to, was_neighbour);
 }
 
 void Upkeep::OnLeft(Turn& turn, const NodeId& id, const IpAddress& from) {
-  const RoutingTable::Entry* entry = turn.state.table.Find(id);
+  const RoutingTable::Entry* entry = turn.state.EntryOf(id);
   if (entry == nullptr) return;
   // Anybody may say goodbye in another's name. On one host a node is called from any address.
   const IpAddress& at = entry->peer.rpc.address;
@@ -206,18 +228,18 @@ void Upkeep::OnLeft(Turn& turn, const NodeId& id, const IpAddress& from) {
   }
   const bool was_neighbour = IsNeighbour(turn, id);
   const Peer peer = entry->peer;
-  turn.state.table.Remove(id);
+  turn.state.Forget(id);
   turn.state.departed.Add({id, peer.rpc}, turn.now + kDepartedFor);
   ++turn.state.stats.peers_left;
   OnDropped(turn, peer, was_neighbour);
 }
 
 void Upkeep::Announce(Turn& turn) {
-  const auto& entries = turn.state.table.entries();
-  for (size_t i = 0; i < std::min(entries.size(), kAnnounceMax); ++i) {
+  const std::vector<Peer> peers = turn.state.AllPeers();
+  for (size_t i = 0; i < std::min(peers.size(), kAnnounceMax); ++i) {
     // Also where a ping is under way: that one does not say it yet.
-    turn.state.pinging.insert(entries[i].peer.id);
-    turn.PingNow(entries[i].peer, 0);
+    turn.state.pinging.insert(peers[i].id);
+    turn.PingNow(peers[i], 0);
   }
 }
 

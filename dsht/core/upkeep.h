@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "base/rng.h"
 #include "dsht/core/id.h"
+#include "dsht/core/message.h"
 #include "dsht/core/options.h"
 #include "dsht/core/peer.h"
 #include "dsht/core/rpc_table.h"
@@ -30,9 +31,10 @@ class Upkeep {
   void OnTick(Turn& turn);
 
   // `peer` answered us after `rtt`, at the address it publishes.
-  void OnAnswered(Turn& turn, const Peer& peer, Duration rtt);
+  void OnAnswered(Turn& turn, const Peer& peer, const std::vector<ClusterInfo>& clusters,
+                  Duration rtt);
   // `peer` asked us something: it is there, but we may not be able to reach it.
-  void OnHeard(Turn& turn, const Peer& peer);
+  void OnHeard(Turn& turn, const Peer& peer, const std::vector<ClusterInfo>& clusters);
   // No answer to `rpc`. Pings are repeated here; for other queries that is their operation's
   // affair.
   void OnFailed(Turn& turn, const Rpc& rpc);
@@ -50,7 +52,7 @@ class Upkeep {
 
  private:
   void Forget(Turn& turn);
-  void PingSilent(Turn& turn);
+  void PingSilent(Turn& turn, int level);
   void Refresh(Turn& turn);
   void Rejoin(Turn& turn);
   void Sweep(Turn& turn);

@@ -64,6 +64,17 @@ size_t ValueStore::DropIf(Keys::iterator it, const std::function<bool(const Stor
   return dropped;
 }
 
+ValueStore::Stored* ValueStore::ShortestIfFull(Values& values, int level) const {
+  Stored* shortest = nullptr;
+  size_t count = 0;
+  for (Stored& s : values) {
+    if (s.value.level != level) continue;
+    ++count;
+    if (shortest == nullptr || s.expires < shortest->expires) shortest = &s;
+  }
+  return count >= options_.values_per_key_max ? shortest : nullptr;
+}
+
 StoreOutcome ValueStore::Store(Instant now, const Key& key, const Value& value, From from) {
   if (value.ttl <= Duration::zero() || value.ttl > options_.ttl_max || value.bytes.empty() ||
       value.bytes.size() > kValueBytesMax || value.signature.size() > kSignatureBytesMax ||
@@ -99,22 +110,22 @@ StoreOutcome ValueStore::Store(Instant now, const Key& key, const Value& value, 
     ++stats_.stores_source_limit;
     return StoreOutcome::kSourceLimit;
   }
-  if (it != keys_.end() && it->second.size() >= options_.values_per_key_max) {
-    const auto shortest =
-        std::min_element(it->second.begin(), it->second.end(),
-                         [](const Stored& a, const Stored& b) { return a.expires < b.expires; });
-    if ((shortest->expires - now) * 2 >= value.ttl) {
-      ++stats_.stores_full;
-      return StoreOutcome::kFull;
+  if (it != keys_.end()) {
+    const Instant soonest = Earliest(it->second);
+    Stored* const shortest = ShortestIfFull(it->second, value.level);
+    if (shortest != nullptr) {
+      if ((shortest->expires - now) * 2 >= value.ttl) {
+        ++stats_.stores_full;
+        return StoreOutcome::kFull;
+      }
+      Discount(shortest->value);
+      *shortest = {value, expires};
+      Count(value);
+      Reorder(it, soonest);
+      ++stats_.values_displaced;
+      ++stats_.stores_accepted;
+      return StoreOutcome::kStored;
     }
-    const Instant before = shortest->expires;
-    Discount(shortest->value);
-    *shortest = {value, expires};
-    Count(value);
-    Reorder(it, before);
-    ++stats_.values_displaced;
-    ++stats_.stores_accepted;
-    return StoreOutcome::kStored;
   }
   const size_t cost = Cost(value) + (it == keys_.end() ? kKeyCost : 0);
   if (bytes_ + cost > options_.stored_bytes_max ||
@@ -147,22 +158,17 @@ std::vector<Value> ValueStore::Live(Instant now, const Key& key, Levels levels) 
   return live;
 }
 
-ValueStore::Fill ValueStore::FillOf(Instant now, const Key& key) const {
+ValueStore::Fill ValueStore::FillOf(Instant now, const Key& key, int level) const {
   Fill fill;
   const auto it = keys_.find(key);
   if (it == keys_.end()) return fill;
   for (const Stored& s : it->second) {
-    if (s.expires <= now) continue;
+    if (s.expires <= now || s.value.level != level) continue;
     const Duration left = s.expires - now;
     fill.shortest_ttl = fill.value_count == 0 ? left : std::min(fill.shortest_ttl, left);
     ++fill.value_count;
   }
   return fill;
-}
-
-bool ValueStore::Full(Instant now, const Key& key, Duration ttl) const {
-  const Fill fill = FillOf(now, key);
-  return fill.value_count >= options_.values_per_key_max && fill.shortest_ttl * 2 >= ttl;
 }
 
 bool ValueStore::Remove(const Key& key, const NodeId& publisher, const std::string& bytes) {
@@ -178,6 +184,13 @@ void ValueStore::DropExpired(Instant now) {
     const auto it = keys_.find(expiry_.begin()->second);
     REEF_CHECK(it != keys_.end());
     stats_.values_expired += DropIf(it, [now](const Stored& s) { return s.expires <= now; });
+  }
+}
+
+void ValueStore::DropLevel(int level) {
+  for (auto it = keys_.begin(); it != keys_.end();) {
+    const auto here = it++;  // it may go with its last value
+    DropIf(here, [level](const Stored& s) { return s.value.level == level; });
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // ValueStore: the references this node keeps for others, a few for each key, each until its ttl
-// ends. "Full" is as in CoralCDN (NSDI 2004, 4.2): values_per_key_max values, each with at least
-// half of the new value's ttl left; a longer ttl displaces the shortest.
+// ends. "Full" is as in CoralCDN (NSDI 2004, 4.2): values_per_key_max values of a level, each with
+// at least half of the new value's ttl left; a longer ttl displaces the shortest.
 //
 // Bounded: keys, bytes, and values of one publisher. At a bound a new value is refused; one that
 // replaces the same publisher's equal value is not new.
@@ -45,14 +45,15 @@ class ValueStore {
     uint32_t value_count = 0;
     Duration shortest_ttl{};
   };
-  Fill FillOf(Instant now, const Key& key) const;
-  // For a value of `ttl`.
-  bool Full(Instant now, const Key& key, Duration ttl) const;
+  // Of the values kept for `level`.
+  Fill FillOf(Instant now, const Key& key, int level) const;
 
   // True if the publisher had this value here.
   bool Remove(const Key& key, const NodeId& publisher, const std::string& bytes);
 
   void DropExpired(Instant now);
+  // All that is kept for `level`.
+  void DropLevel(int level);
 
   // The first stored key after `after` (or the very first), to go through all in pieces.
   const Key* KeyAfter(const Key* after) const;
@@ -76,6 +77,8 @@ class ValueStore {
   // Drops the values for which `gone` holds; returns how many.
   size_t DropIf(Keys::iterator it, const std::function<bool(const Stored&)>& gone);
   void Reorder(Keys::iterator it, Instant before);
+  // Of a level that has no room for another value; null: it has.
+  Stored* ShortestIfFull(Values& values, int level) const;
 
   const Options& options_;
   Stats& stats_;

@@ -21,13 +21,14 @@ bool Runs(const Peer& peer, uint32_t services) {
 
 }  // namespace
 
-Verify::Verify(size_t count, uint32_t services) : count_(count), services_(services) {}
+Verify::Verify(int level, size_t count, uint32_t services)
+    : level_(level), count_(count), services_(services) {}
 
 void Verify::Start(Turn& turn) {
   State& state = turn.state;
   std::vector<Peer> silent;
   size_t fresh = Runs(state.self, services_) ? 1 : 0;
-  for (const RoutingTable::Entry& entry : state.table.entries()) {
+  for (const RoutingTable::Entry& entry : state.TableOf(level_).entries()) {
     if (!Runs(entry.peer, services_)) continue;
     if (turn.now - entry.heard < state.options.verify_after) {
       ++fresh;
@@ -59,7 +60,7 @@ void Verify::OnTimer(Turn& turn) {
 void Verify::Finish(Turn& turn) {
   State& state = turn.state;
   std::vector<NodeInfo> nodes;
-  for (const RoutingTable::Entry& entry : state.table.entries()) {
+  for (const RoutingTable::Entry& entry : state.TableOf(level_).entries()) {
     const bool there = turn.now - entry.heard <= state.options.verified_within;
     if (there && Runs(entry.peer, services_)) nodes.push_back(NodeInfoOf(entry, turn.now));
   }

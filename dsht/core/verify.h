@@ -17,7 +17,7 @@ namespace reef::dsht {
 
 class Verify : public Operation {
  public:
-  Verify(size_t count, uint32_t services);
+  Verify(int level, size_t count, uint32_t services);
 
   void Start(Turn& turn);
 
@@ -28,6 +28,7 @@ class Verify : public Operation {
  private:
   void Finish(Turn& turn);
 
+  const int level_;
   const size_t count_;
   const uint32_t services_;
   size_t in_flight_ = 0;

@@ -68,6 +68,18 @@ void Walk::Learn(const Peer& peer) {
   candidates_.insert(it, Candidate{.peer = peer, .since = {}});
 }
 
+void Walk::LearnAnswered(const Peer& peer) {
+  Learn(peer);
+  if (Candidate* c = Find(peer.id); c != nullptr && c->stage == Stage::kFresh) {
+    c->stage = Stage::kAnswered;
+  }
+}
+
+void Walk::LearnFailed(const Peer& peer) {
+  Learn(peer);
+  if (Candidate* c = Find(peer.id); c != nullptr && c->stage == Stage::kFresh) GiveUp(*c);
+}
+
 void Walk::Restore(Instant now, const Peer& peer) {
   Candidate* c = Find(peer.id);
   if (c == nullptr) return Learn(peer);
@@ -228,12 +240,27 @@ void Walk::Failed(const NodeId& id, Instant sent) {
   StopAsking(*c);
   ++c->failures;
   const bool again = c->failures < kTries && c->asked < kQueriesMax && AmongClosest(id);
-  c->stage = again ? Stage::kFresh : Stage::kFailed;
-  if (again) return;
+  if (again) {
+    c->stage = Stage::kFresh;
+  } else {
+    GiveUp(*c);
+  }
+}
+
+void Walk::GiveUp(Candidate& candidate) {
+  candidate.stage = Stage::kFailed;
   // Another takes its place, else a walk that begins among the dead ends there.
   const auto failed = std::count_if(candidates_.begin(), candidates_.end(),
                                     [](const auto& peer) { return peer.stage == Stage::kFailed; });
   AddFromTable(key_, closest_ + static_cast<size_t>(failed));
+}
+
+void Walk::Outside(const NodeId& id) {
+  Candidate* c = Find(id);
+  if (c == nullptr) return;
+  StopAsking(*c);
+  c->outside = true;
+  GiveUp(*c);
 }
 
 void Walk::Slow(const NodeId& id, Instant sent) {
@@ -275,6 +302,15 @@ std::vector<NodeId> Walk::UnheardCloserThan(const NodeId& id, size_t limit) cons
   for (const Candidate& c : candidates_) {
     if (unheard.size() == limit || !Closer(key_, c.peer.id, id)) break;
     if (c.stage == Stage::kFailed || IsSilent(c)) unheard.push_back(c.peer.id);
+  }
+  return unheard;
+}
+
+std::vector<Peer> Walk::Unheard() const {
+  std::vector<Peer> unheard;
+  for (const Candidate& c : candidates_) {
+    const bool failed = c.stage == Stage::kFailed && !c.outside;
+    if (failed || IsSilent(c)) unheard.push_back(c.peer);
   }
   return unheard;
 }

@@ -36,6 +36,13 @@ class Walk {
   Walk(const Key& key, const NodeId& self, const Options& options, const RoutingTable& table,
        int bits_per_hop, size_t closest);
 
+  // Goes on where another walk toward the key has come to: so many bits need no hop any more.
+  // Requires: nobody was asked yet.
+  void StartAt(int fixed_bits) { fixed_bits_ = fixed_bits; }
+  // Knows `peer` as one that has been asked and has answered, or did not.
+  void LearnAnswered(const Peer& peer);
+  void LearnFailed(const Peer& peer);
+
   // The next peer to ask now; it counts as asked. nullopt: wait for those in flight; if there are
   // none, the walk is at its end.
   std::optional<Peer> Next();
@@ -48,6 +55,8 @@ class Walk {
   void Slow(const NodeId& id, Instant sent);
   // Failed for good.
   void Forget(const NodeId& id);
+  // It answers, but is not of the cluster that this walk is in.
+  void Outside(const NodeId& id);
   // Lets an answered peer be asked again, as often as one that was never asked.
   void AskAgain(Instant now, const NodeId& id);
   // Takes a peer into account that was heard of elsewhere.
@@ -63,6 +72,8 @@ class Walk {
   // Those that did not answer although they are closer to the key than `id`, failed or silent;
   // nearest first.
   std::vector<NodeId> UnheardCloserThan(const NodeId& id, size_t limit) const;
+  // All that failed or are silent, nearest to the key first.
+  std::vector<Peer> Unheard() const;
   // Not failed yet, but slow more than once: perhaps it is gone, and a neighbour of it can tell.
   bool ClosestIsSilent() const;
   // Of those that answered; this node left out.
@@ -80,6 +91,7 @@ class Walk {
     uint8_t waiting = 0;   // of them, without an answer yet
     uint8_t slow = 0;      // of those, slow
     uint8_t failures = 0;  // times that none was answered
+    bool outside = false;
   };
 
   Id Splice(int bits) const;
@@ -88,6 +100,7 @@ class Walk {
   void AddFromTable(const Id& target, size_t limit);
   void Ask(Candidate& candidate);
   void StopAsking(Candidate& candidate);
+  void GiveUp(Candidate& candidate);
   size_t Allowed() const;
   // Null where this node is closer to the key, or nearer to the target, than all of them.
   const Candidate* ClosestLive() const;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Withdraw: removes this node's own value from every node on the way to the key, where it may have
-// spilled, and from the closest ones. CoralCDN had no such call: references died of age alone.
+// spilled, and from the closest ones, level by level. CoralCDN had no such call: references died of
+// age alone.
 //
 // An operation, owned by State. Not thread-safe, never blocks, does no I/O.
 #pragma once
 
 #include <string>
 
+#include "dsht/core/climb.h"
 #include "dsht/core/message.h"
 #include "dsht/core/operation.h"
-#include "dsht/core/walk.h"
 
 namespace reef::dsht {
 
@@ -27,7 +28,7 @@ class Withdraw : public Operation {
  private:
   void Advance(Turn& turn);
 
-  Walk walk_;
+  Climb climb_;
   const std::string value_;
   uint32_t removed_ = 0;
 };

@@ -246,6 +246,7 @@ class BodyWriter {
     v1::GetReply& to = *to_.mutable_get_reply();
     WriteAll(from.values, to.mutable_values());
     WriteAll(from.peers, to.mutable_peers());
+    WriteAll(from.outer_peers, to.mutable_outer_peers());
   }
   void operator()(const StatusQuery& from) { WriteWalk(from, *to_.mutable_status_query()); }
   void operator()(const StatusReply& from) {
@@ -254,6 +255,7 @@ class BodyWriter {
     to.set_value_count(from.value_count);
     to.set_shortest_ttl_ms(ToMs(from.shortest_ttl));
     WriteAll(from.peers, to.mutable_peers());
+    WriteAll(from.outer_peers, to.mutable_outer_peers());
   }
   void operator()(const StoreQuery& from) {
     v1::StoreQuery& to = *to_.mutable_store_query();
@@ -296,6 +298,7 @@ class BodyWriter {
     WriteAll(from.values, to.mutable_values());
     WriteAll(from.leases, to.mutable_leases());
     WriteAll(from.peers, to.mutable_peers());
+    WriteAll(from.outer_peers, to.mutable_outer_peers());
   }
   void operator()(const RenewQuery& from) {
     v1::RenewQuery& to = *to_.mutable_renew_query();
@@ -390,12 +393,12 @@ class Reader {
   }
 
   uint8_t ReadLevel(uint32_t level) {
-    if (level > kLevelMax) Fail(DecodeError::kLevel);
+    if (level > uint32_t{kLevelMax}) Fail(DecodeError::kLevel);
     return static_cast<uint8_t>(level);
   }
 
   Levels ReadLevels(uint32_t mask) {
-    if (mask == 0 || mask >= (1u << (kLevelMax + 1))) Fail(DecodeError::kLevel);
+    if (mask == 0 || mask > kAllLevels) Fail(DecodeError::kLevel);
     return static_cast<Levels>(mask);
   }
 
@@ -538,7 +541,8 @@ ClaimReply Reader::ReadClaimReply(const v1::ClaimReply& from) {
           .left = ReadMs(from.left_ms()),
           .values = ReadAll<Value>(from.values(), kValuesMax),
           .leases = ReadAll<Lease>(from.leases(), kValuesMax),
-          .peers = ReadPeers(from.peers())};
+          .peers = ReadPeers(from.peers()),
+          .outer_peers = ReadPeers(from.outer_peers())};
 }
 
 ReleaseQuery Reader::ReadReleaseQuery(const v1::ReleaseQuery& from) {
@@ -574,14 +578,16 @@ Body Reader::ReadBody(const v1::Envelope& from) {
       return ReadWalk<GetQuery>(from.get_query());
     case v1::Envelope::kGetReply:
       return GetReply{.values = ReadAll<Value>(from.get_reply().values(), kValuesMax),
-                      .peers = ReadPeers(from.get_reply().peers())};
+                      .peers = ReadPeers(from.get_reply().peers()),
+                      .outer_peers = ReadPeers(from.get_reply().outer_peers())};
     case v1::Envelope::kStatusQuery:
       return ReadWalk<StatusQuery>(from.status_query());
     case v1::Envelope::kStatusReply:
       return StatusReply{.loaded = from.status_reply().loaded(),
                          .value_count = from.status_reply().value_count(),
                          .shortest_ttl = ReadMs(from.status_reply().shortest_ttl_ms()),
-                         .peers = ReadPeers(from.status_reply().peers())};
+                         .peers = ReadPeers(from.status_reply().peers()),
+                         .outer_peers = ReadPeers(from.status_reply().outer_peers())};
     case v1::Envelope::kStoreQuery:
       Require(from.store_query().has_value());
       return StoreQuery{.key = ReadId(from.store_query().key()),

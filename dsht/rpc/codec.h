@@ -19,11 +19,10 @@ namespace reef::dsht {
 
 // Bounds of what is accepted, above what Options can allow.
 inline constexpr size_t kSignatureBytesMax = 64;
-inline constexpr int kPeersMax = 64;      // and attempts, and ids, in one list
-inline constexpr int kEntriesMax = 256;   // of one hand-over
-inline constexpr int kValuesMax = 64;     // of one list of values or leases
-inline constexpr int kClustersMax = 7;    // levels above the world
-inline constexpr uint32_t kLevelMax = 7;  // Levels is a mask of 8 bits
+inline constexpr int kPeersMax = 64;     // and attempts, and ids, in one list
+inline constexpr int kEntriesMax = 256;  // of one hand-over
+inline constexpr int kValuesMax = 64;    // of one list of values or leases
+inline constexpr int kClustersMax = 7;   // levels above the world
 inline constexpr uint64_t kDurationMsMax = uint64_t{366} * 24 * 3600 * 1000;
 
 enum class DecodeError : uint8_t {

@@ -30,6 +30,7 @@ std::map<std::string, double> Measures::All() const {
     all[name + ".count"] = count;
     all[name + ".mean"] = std::accumulate(sorted.begin(), sorted.end(), 0.0) / count;
     all[name + ".p50"] = Quantile(sorted, 0.5);
+    all[name + ".p95"] = Quantile(sorted, 0.95);
     all[name + ".p99"] = Quantile(sorted, 0.99);
     all[name + ".p99_9"] = Quantile(sorted, 0.999);
     all[name + ".max"] = sorted.back();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Measures: the numbers of a run by name, and what is expected of them. A sample named "x" gives
-// x.count, x.mean, x.p50, x.p99, x.p99_9 and x.max.
+// x.count, x.mean, x.p50, x.p95, x.p99, x.p99_9 and x.max.
 //
 // One thread.
 #pragma once

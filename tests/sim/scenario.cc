@@ -5,6 +5,7 @@
 #include <google/protobuf/text_format.h>
 
 #include <fstream>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "tests/sim/cluster_oracle.h"
 #include "tests/sim/crowd.h"
 #include "tests/sim/hot_key.h"
 #include "tests/sim/measures.h"
@@ -36,6 +38,7 @@ class FirstError : public google::protobuf::io::ErrorCollector {
 StatusOr<Topology> MakeTopology(const v1::Scenario& scenario, const PlayOptions& options, Rng rng) {
   const std::string& measured = scenario.network().measured();
   const size_t nodes = scenario.population().nodes();
+  if (scenario.network().separable()) return Topology::Separable(nodes, rng);
   if (measured.empty() || options.data_folder.empty()) return Topology::Synthetic(nodes, rng);
   ASSIGN_OR_RETURN(Topology topology, Topology::Measured(options.data_folder, measured));
   if (topology.size() < nodes) return InvalidArgument(measured + " has too few nodes");
@@ -48,6 +51,7 @@ dsht::Options NodeOptions(const v1::Index& index) {
   if (index.window() > 0) options.window = index.window();
   if (index.bucket_size() > 0) options.bucket_size = index.bucket_size();
   if (index.claim_budget_ms() > 0) options.claim_budget = milliseconds(index.claim_budget_ms());
+  if (index.one_level()) options.diameters = {Duration::zero()};
   return options;
 }
 
@@ -88,9 +92,16 @@ class Player {
   void Do(const v1::HotKey& step);
   void Do(const v1::KillNodes& step);
   void Do(const v1::Cut& step);
+  void Do(const v1::MeasureClusters& step);
 
+  Partition ClustersAt(const std::vector<NodeIndex>& nodes, int level) const;
   NodeIndex RandomUp();
   std::vector<NodeIndex> RandomUp(size_t count);
+  void DoNear(const v1::GetKeys& step);
+  void GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht::Levels levels,
+                const std::string& name);
+  // Two members of one cluster of the nearest level.
+  std::pair<NodeIndex, NodeIndex> RandomNeighbours();
   void OnGot(const dsht::Key& key, Instant asked, const dsht::Finished& finished);
   bool SomebodyStores(const dsht::Key& key) const;
   // The oracle over every node's bounds.
@@ -104,6 +115,8 @@ class Player {
   World world_;
   std::ostream& out_;
   Measures measures_;
+  uint64_t moves_before_ = 0;
+  Instant moves_since_ = World::kStart;
   std::vector<dsht::Key> keys_;                 // put so far
   std::vector<std::unique_ptr<Crowd>> crowds_;  // their planned actions outlive their step
 };
@@ -153,6 +166,8 @@ void Player::Do(const v1::Step& step) {
       return world_.network().Heal();
     case v1::Step::kLoss:
       return world_.network().SetLoss(step.loss().share());
+    case v1::Step::kClusters:
+      return Do(step.clusters());
     case v1::Step::KIND_NOT_SET:
       return;
   }
@@ -201,6 +216,7 @@ void Player::Do(const v1::PutKeys& step) {
 }
 
 void Player::Do(const v1::GetKeys& step) {
+  if (!step.near().empty()) return DoNear(step);
   REEF_CHECK(!keys_.empty()) << "a scenario gets before it puts";
   const Duration gap = Duration(milliseconds(step.over_ms())) / std::max(1u, step.count());
   const uint64_t hops_before = world_.TotalStats().get_hops;
@@ -219,6 +235,60 @@ void Player::Do(const v1::GetKeys& step) {
                 measures_.Find("get.found").value_or(0) / *measures_.Find("get.count"));
   measures_.Set("get.hops_mean", static_cast<double>(world_.TotalStats().get_hops - hops_before) /
                                      std::max(1u, step.count()));
+}
+
+// Each key is put by one member of a cluster and then got by another, twice: as nodes do, and as if
+// there were no clusters.
+void Player::DoNear(const v1::GetKeys& step) {
+  const Duration gap = Duration(milliseconds(step.over_ms())) / std::max(1u, step.count());
+  const Duration wait = std::chrono::seconds(5);
+  for (uint32_t i = 0; i < step.count(); ++i) {
+    world_.In(gap * i, [this, wait, name = "get." + step.near()] {
+      const auto [getter, putter] = RandomNeighbours();
+      dsht::PutRequest put;
+      put.key = RandomId(rng_);
+      put.value = world_.PeerOf(putter).http.ToString();
+      put.ttl = std::chrono::hours(1);
+      world_.Put(putter, put, nullptr);
+      GetLater(getter, put.key, wait, dsht::kAllLevels, name);
+      GetLater(getter, put.key, 2 * wait, dsht::kWorld, name + "_flat");
+    });
+  }
+  world_.RunFor(milliseconds(step.over_ms()) + 4 * wait);
+  const std::string name = "get." + step.near();
+  for (const char* quantile : {"p50", "p99"}) {
+    const auto flat = measures_.Find(name + "_flat_ms." + quantile);
+    const auto near = measures_.Find(name + "_ms." + quantile);
+    if (flat && near) measures_.Set(name + ".to_flat_" + quantile, *near / *flat);
+  }
+}
+
+void Player::GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht::Levels levels,
+                      const std::string& name) {
+  world_.In(delay, [this, node, key, levels, name] {
+    measures_.Add(name + ".count", 1);
+    world_.Get(
+        node, key,
+        [this, name, asked = world_.now()](const dsht::Finished& finished) {
+          const auto& holders = std::get<dsht::GetDone>(finished).holders;
+          measures_.Add(name + ".missed", holders.empty());
+          if (holders.empty()) return;
+          measures_.Sample(name + "_ms", Seconds(world_.now() - asked) * 1000);
+          measures_.Add(name + ".found_l" + std::to_string(holders.front().level), 1);
+        },
+        levels);
+  });
+}
+
+std::pair<NodeIndex, NodeIndex> Player::RandomNeighbours() {
+  const int nearest = static_cast<int>(options_.diameters.size()) - 1;
+  while (true) {
+    const NodeIndex node = RandomUp();
+    const std::vector<dsht::NodeInfo> members = world_.NodeAt(node).Peers(world_.now(), nearest);
+    if (members.empty()) continue;
+    const auto other = world_.IndexOf(members[rng_.Below(members.size())].id);
+    if (other && world_.IsUp(*other)) return {node, *other};
+  }
 }
 
 void Player::OnGot(const dsht::Key& key, Instant asked, const dsht::Finished& finished) {
@@ -267,6 +337,49 @@ void Player::Do(const v1::Cut& step) {
   for (NodeIndex node : RandomUp(count)) world_.network().MoveToPart(node, 1);
 }
 
+void Player::Do(const v1::MeasureClusters& step) {
+  std::vector<NodeIndex> up;
+  for (NodeIndex node = 0; node < world_.size(); ++node) {
+    if (world_.IsUp(node)) up.push_back(node);
+  }
+  const RttOf rtt = [&](size_t a, size_t b) { return world_.network().Rtt(up[a], up[b]); };
+  for (size_t level = 1; level < options_.diameters.size(); ++level) {
+    const Partition formed = ClustersAt(up, static_cast<int>(level));
+    const Partition ideal =
+        IdealClusters(up.size(), rtt, {.diameter = options_.diameters[level]}, rng_.Fork());
+    const PartitionQuality quality = QualityOf(formed, rtt, options_.diameters[level]);
+    const PartitionQuality of_ideal = QualityOf(ideal, rtt, options_.diameters[level]);
+    const std::string name = "cluster." + step.name() + ".l" + std::to_string(level);
+    measures_.Set(name + ".ari", AdjustedRandIndex(formed, ideal));
+    measures_.Set(name + ".pairs_within", quality.pairs_within);
+    measures_.Set(name + ".count", static_cast<double>(quality.clusters));
+    measures_.Set(name + ".mean_size", quality.mean_size);
+    measures_.Set(name + ".size_share", quality.mean_size / of_ideal.mean_size);
+  }
+  const uint64_t moves = world_.TotalStats().cluster_moves;
+  const double hours = Seconds(world_.now() - moves_since_) / 3600;
+  if (hours > 0) {
+    measures_.Set(
+        "cluster." + step.name() + ".moves_per_node_hour",
+        static_cast<double>(moves - moves_before_) / hours / static_cast<double>(up.size()));
+  }
+  moves_before_ = moves;
+  moves_since_ = world_.now();
+}
+
+Partition Player::ClustersAt(const std::vector<NodeIndex>& nodes, int level) const {
+  std::map<std::string, uint32_t> numbers;
+  Partition partition;
+  for (const NodeIndex node : nodes) {
+    for (const dsht::LevelInfo& info : world_.NodeAt(node).Levels(world_.now())) {
+      if (info.level != level) continue;
+      const auto fresh = static_cast<uint32_t>(numbers.size());
+      partition.push_back(numbers.emplace(info.cluster, fresh).first->second);
+    }
+  }
+  return partition;
+}
+
 NodeIndex Player::RandomUp() {
   REEF_CHECK(world_.up_count() > 0);
   while (true) {
@@ -294,7 +407,7 @@ void Player::CheckBounds() {
     measures_.Max("node.leases_most", static_cast<double>(g.leases));
     const bool within =
         g.peers <= options_.bucket_size * dsht::kIdBits && g.keys <= options_.stored_keys_max &&
-        g.values <= g.keys * options_.values_per_key_max &&
+        g.values <= g.keys * options_.values_per_key_max * options_.diameters.size() &&
         g.stored_bytes <= options_.stored_bytes_max && g.leases <= options_.leases_max &&
         g.rpcs <= options_.rpcs_max && g.operations <= options_.operations_max;
     measures_.Add("oracle.nodes_over_bounds", !within);

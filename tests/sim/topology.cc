@@ -128,6 +128,25 @@ Topology Topology::Synthetic(size_t count, Rng rng) {
   return t;
 }
 
+Topology Topology::Separable(size_t count, Rng rng) {
+  constexpr size_t kAreas = 6;  // of a continent
+  Topology t;
+  t.sites_ = 3 * kAreas;
+  t.core_ms_.assign(t.sites_ * t.sites_, kSameSiteMs);
+  for (size_t a = 0; a < t.sites_; ++a) {
+    for (size_t b = a + 1; b < t.sites_; ++b) {
+      const bool one_continent = a / kAreas == b / kAreas;
+      const double ms = one_continent ? 25 + 20 * rng.Unit() : 100 + 100 * rng.Unit();
+      t.Core(a, b) = t.Core(b, a) = static_cast<float>(ms);
+    }
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const double access_ms = 0.2 + 2.3 * rng.Unit();
+    t.nodes_.push_back({static_cast<uint32_t>(rng.Below(t.sites_)), static_cast<float>(access_ms)});
+  }
+  return t;
+}
+
 StatusOr<Topology> Topology::Measured(const std::string& folder, const std::string& name) {
   Topology t;
   const std::string core_path = folder + "/rtt-planetlab490/rtt_median.csv.gz";

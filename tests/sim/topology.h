@@ -27,6 +27,10 @@ class Topology {
   // `count` nodes at made-up sites.
   static Topology Synthetic(size_t count, Rng rng);
 
+  // `count` nodes on three continents of six metropolitan areas each: below 15 ms within an area,
+  // 25 to 50 ms within a continent, above 100 ms between continents.
+  static Topology Separable(size_t count, Rng rng);
+
   // `name` is "pl1000", "pl2000" or "pl5000"; `folder` holds rtt-composed and rtt-planetlab490.
   static StatusOr<Topology> Measured(const std::string& folder, const std::string& name);
 

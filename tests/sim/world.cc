@@ -108,10 +108,10 @@ void World::Join(NodeIndex node, const std::vector<NodeIndex>& seeds, Done done)
   Flush(node);
 }
 
-void World::Get(NodeIndex node, const dsht::Key& key, Done done) {
+void World::Get(NodeIndex node, const dsht::Key& key, Done done, dsht::Levels levels) {
   Slot& slot = slots_[node];
   if (!slot.node) return;
-  const OperationId id = slot.node->Get(now_, key, out_);
+  const OperationId id = slot.node->Get(now_, key, out_, levels);
   if (done) slot.waiting[id] = std::move(done);
   Flush(node);
 }

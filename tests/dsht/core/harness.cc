@@ -26,6 +26,12 @@ Id IdWithHead(uint64_t head, int head_bits, Rng& rng) {
   return id;
 }
 
+Options OneLevel() {
+  Options options;
+  options.diameters = {Duration::zero()};
+  return options;
+}
+
 Harness::Harness(Setup setup) : setup_(std::move(setup)), rng_(setup_.seed) {
   for (size_t i = 0; i < setup_.nodes; ++i) {
     const NodeId id = i < setup_.ids.size() ? setup_.ids[i] : RandomId(rng_);
@@ -107,7 +113,8 @@ std::vector<Endpoint> Harness::Tell(size_t i, const Peer& sender) {
   return tried;
 }
 
-Duration Harness::Delay() {
+Duration Harness::Delay(size_t from, size_t to) {
+  if (setup_.delay) return setup_.delay(from, to);
   const auto spread = static_cast<uint64_t>((setup_.delay_max - setup_.delay_min).count() + 1);
   return setup_.delay_min + Duration(static_cast<int64_t>(rng_.Below(spread)));
 }
@@ -118,7 +125,7 @@ void Harness::Schedule(Event event) {
 }
 
 void Harness::Transmit(size_t from, size_t to, Message message, RpcId refused_rpc) {
-  const Duration delay = Delay();
+  const Duration delay = Delay(from, to);
   if (filter && !filter(from, to, message)) return;
   if (cuts_.contains({from, to}) || rng_.Chance(setup_.loss)) return;
   if (slots_[to].death) {
@@ -239,8 +246,8 @@ bool Harness::RunUntil(const std::function<bool()>& done, Duration limit) {
   return true;
 }
 
-OperationId Harness::Get(size_t i, const Key& key) {
-  const OperationId op = node(i).Get(now_, key, out_);
+OperationId Harness::Get(size_t i, const Key& key, Levels levels) {
+  const OperationId op = node(i).Get(now_, key, out_, levels);
   Flush(i);
   return op;
 }
@@ -332,6 +339,8 @@ Stats Harness::Total() const {
     }
     total.rpc_timeouts += stats.rpc_timeouts;
     total.peers_dropped += stats.peers_dropped;
+    total.cluster_moves += stats.cluster_moves;
+    total.level_refusals += stats.level_refusals;
     total.claims_first += stats.claims_first;
     total.claims_held += stats.claims_held;
     total.claims_no_answer += stats.claims_no_answer;

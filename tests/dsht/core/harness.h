@@ -28,16 +28,21 @@
 
 namespace reef::dsht {
 
+// The world alone, without clusters: what most tests are about.
+Options OneLevel();
+
 class Harness {
  public:
   struct Setup {
     size_t nodes = 3;
     uint64_t seed = 1;
-    Options options{};
+    Options options = OneLevel();
     std::vector<NodeId> ids{};  // of the first nodes; the rest are random
     // One way, uniform in [delay_min, delay_max], drawn for each message.
     Duration delay_min = std::chrono::milliseconds(4);
     Duration delay_max = std::chrono::milliseconds(6);
+    // One way, between two nodes, in place of the above.
+    std::function<Duration(size_t from, size_t to)> delay{};
     double loss = 0;  // of each message, queries and replies alike
   };
 
@@ -76,7 +81,7 @@ class Harness {
   bool RunUntil(const std::function<bool()>& done, Duration limit);
 
   // Operations of node i; their results are collected below.
-  OperationId Get(size_t i, const Key& key);
+  OperationId Get(size_t i, const Key& key, Levels levels = kAllLevels);
   OperationId Put(size_t i, const Key& key, Duration ttl);
   OperationId Put(size_t i, const PutRequest& request);
   OperationId Withdraw(size_t i, const Key& key);
@@ -132,7 +137,7 @@ class Harness {
   std::unique_ptr<Node> MakeNode(const Peer& peer, uint64_t life);
   void Flush(size_t i);
   void Transmit(size_t from, size_t to, Message message, RpcId refused_rpc);
-  Duration Delay();
+  Duration Delay(size_t from, size_t to);
   void Schedule(Event event);
   bool Step(Instant limit);
   void Handle(const Event& event);

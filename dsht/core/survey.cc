@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dsht/core/survey.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "dsht/core/find.h"
+#include "dsht/core/state.h"
+
+namespace reef::dsht {
+
+namespace {
+
+// Rpc::step.
+enum Step : uint8_t { kStepFind, kStepPing };
+
+constexpr size_t kRoundsMax = 4;
+// One measured within this time is not asked again.
+constexpr Duration kFresh = std::chrono::minutes(2);
+
+}  // namespace
+
+Survey::Survey(int level, const Id& cluster, const Peer& member)
+    : level_(level), cluster_(cluster), member_(member) {}
+
+void Survey::Start(Turn& turn) {
+  ++turn.state.stats.surveys;
+  AskMember(turn);
+}
+
+void Survey::AskMember(Turn& turn) {
+  ++rounds_;
+  ++in_flight_;
+  const Id target = RandomIdSharing(Id{}, -1, turn.state.rng);
+  turn.AskWithin(id(), member_, FindQuery{target, OnlyLevel(level_)}, kStepFind,
+                 turn.state.options.rpc_timeout_max);
+}
+
+bool Survey::IsMember(const Turn& turn, const NodeId& id) const {
+  const Sighting* sighting = turn.state.sightings.Find(id);
+  const ClusterInfo* info = sighting ? InfoOf(sighting->clusters, level_) : nullptr;
+  return info != nullptr && info->cluster == cluster_;
+}
+
+void Survey::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
+  --in_flight_;
+  const FindReply* found = std::get_if<FindReply>(&reply);
+  if (found != nullptr && IsMember(turn, rpc.to.id)) PingThose(turn, found->peers);
+  Advance(turn);
+}
+
+void Survey::PingThose(Turn& turn, const std::vector<Peer>& peers) {
+  const size_t count = std::min(peers.size(), turn.state.options.reply_peers_max);
+  for (size_t i = 0; i < count; ++i) {
+    const Peer& peer = peers[i];
+    const Sighting* known = turn.state.sightings.Find(peer.id);
+    const bool fresh = known != nullptr && turn.now - known->at < kFresh;
+    const bool reachable = peer.rpc.port != 0 && !peer.rpc.address.IsUnspecified();
+    if (fresh || !reachable || peer.id == turn.state.self.id || peer.id == NodeId{}) continue;
+    ++in_flight_;
+    turn.AskWithin(id(), peer, PingQuery{}, kStepPing, turn.state.options.rpc_timeout_max);
+  }
+}
+
+void Survey::OnFailure(Turn& turn, const Rpc&) {
+  --in_flight_;
+  Advance(turn);
+}
+
+void Survey::Advance(Turn& turn) {
+  if (in_flight_ > 0) return;
+  State& state = turn.state;
+  if (rounds_ < kRoundsMax && !state.clusters.MeasuredEnough(state, turn.now, level_, cluster_)) {
+    std::vector<const Peer*> members;
+    for (const auto& [node, sighting] : state.sightings.all()) {
+      if (IsMember(turn, node)) members.push_back(&sighting.peer);
+    }
+    if (!members.empty()) {
+      member_ = *members[state.rng.Below(members.size())];
+      return AskMember(turn);
+    }
+  }
+  state.clusters.OnSurveyed(turn, level_, cluster_);
+  turn.End(*this);
+}
+
+}  // namespace reef::dsht
