@@ -17,6 +17,7 @@
 #include "tests/sim/hot_key.h"
 #include "tests/sim/measures.h"
 #include "tests/sim/population.h"
+#include "tests/sim/timeline.h"
 #include "tests/sim/world.h"
 
 namespace reef::sim {
@@ -64,6 +65,7 @@ class Player {
     world_.set_refuse_when_dead(scenario.network().refuse_when_dead());
   }
 
+  void Watch() { WatchWorld(world_, timeline_); }
   Played Run();
 
  private:
@@ -96,7 +98,8 @@ class Player {
   // The oracle over every node's bounds.
   void CheckBounds();
   void MeasureMessages();
-  bool Judge() const;
+  bool Judge();
+  Report TakeReport();
 
   const v1::Scenario& scenario_;
   const dsht::Options options_;
@@ -104,6 +107,8 @@ class Player {
   World world_;
   std::ostream& out_;
   Measures measures_;
+  Timeline timeline_{Timeline::Options()};
+  Report report_;                               // steps and verdicts so far
   std::vector<dsht::Key> keys_;                 // put so far
   std::vector<std::unique_ptr<Crowd>> crowds_;  // their planned actions outlive their step
 };
@@ -118,15 +123,28 @@ Played Player::Run() {
     CheckBounds();
     out_ << " to " << NumberText(Seconds(world_.now() - World::kStart)) << " s, "
          << world_.up_count() << " nodes up\n";
+    report_.steps.push_back({kind ? kind->name() : "nothing", began,
+                             Seconds(world_.now() - World::kStart), world_.up_count()});
   }
   for (const auto& crowd : crowds_) crowd->Close();
   MeasureMessages();
   for (const auto& [name, value] : measures_.All()) {
     out_ << "MEASURE " << name << ' ' << NumberText(value) << '\n';
   }
-  return {.all_hold = Judge(),
+  const bool all_hold = Judge();
+  return {.all_hold = all_hold,
           .event_count = world_.event_count(),
-          .simulated_seconds = Seconds(world_.now() - World::kStart)};
+          .simulated_seconds = Seconds(world_.now() - World::kStart),
+          .report = TakeReport()};
+}
+
+Report Player::TakeReport() {
+  report_.about = scenario_.about();
+  report_.node_count = world_.size();
+  report_.seconds = Seconds(world_.now() - World::kStart);
+  report_.measures = std::move(measures_);
+  report_.series = timeline_.All();
+  return std::move(report_);
 }
 
 void Player::Do(const v1::Step& step) {
@@ -313,7 +331,7 @@ void Player::MeasureMessages() {
   measures_.Set("message.timeouts", static_cast<double>(stats.rpc_timeouts));
 }
 
-bool Player::Judge() const {
+bool Player::Judge() {
   std::vector<v1::Expectation> all(scenario_.expect().begin(), scenario_.expect().end());
   for (const char* always : {"oracle.nodes_over_bounds", "message.invalid", "message.unexpected"}) {
     all.emplace_back().set_name(always);  // equals zero
@@ -329,6 +347,7 @@ bool Player::Judge() const {
                                                           : ">=";
     out_ << "EXPECT " << expect.name() << ' ' << (value ? NumberText(*value) : "unmeasured") << ' '
          << op << ' ' << NumberText(expect.bound()) << ' ' << (holds ? "ok" : "FAIL") << '\n';
+    report_.verdicts.push_back({expect.name(), value, op, expect.bound(), holds});
     all_hold = all_hold && holds;
   }
   return all_hold;
@@ -358,9 +377,15 @@ StatusOr<Played> Play(const v1::Scenario& scenario, const PlayOptions& options, 
   Rng rng(options.seed);
   ASSIGN_OR_RETURN(Topology topology, MakeTopology(scenario, options, rng.Fork()));
   const bool is_measured = !scenario.network().measured().empty() && !options.data_folder.empty();
-  out << "SCENARIO " << options.name << " seed " << options.seed << " network "
-      << (is_measured ? scenario.network().measured() : "synthetic") << '\n';
-  return Player(scenario, std::move(topology), rng.Next(), out).Run();
+  const std::string network = is_measured ? scenario.network().measured() : "synthetic";
+  out << "SCENARIO " << options.name << " seed " << options.seed << " network " << network << '\n';
+  Player player(scenario, std::move(topology), rng.Next(), out);
+  if (options.watch) player.Watch();
+  Played played = player.Run();
+  played.report.name = options.name;
+  played.report.seed = options.seed;
+  played.report.network = network;
+  return played;
 }
 
 }  // namespace reef::sim

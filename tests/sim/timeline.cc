@@ -103,17 +103,6 @@ std::vector<Timeline::Series> Timeline::All() const {
   return all;
 }
 
-std::string Timeline::Csv() const {
-  std::string csv = "seconds,series,value\n";
-  for (const Series& series : All()) {
-    for (const Point& point : series.points) {
-      csv += ExactNumber(point.seconds) + "," + CsvField(series.name) + "," +
-             ExactNumber(point.value) + "\n";
-    }
-  }
-  return csv;
-}
-
 void WatchWorld(World& world, Timeline& timeline) {
   using enum Timeline::Kind;
   timeline.Declare("node.up", {"Nodes", "up", "nodes", kLevel});
@@ -148,6 +137,17 @@ void WatchWorld(World& world, Timeline& timeline) {
     timeline.Set("claim.started", static_cast<double>(stats.claims));
     timeline.Set("claim.first", static_cast<double>(stats.claims_first));
   });
+}
+
+std::string SeriesCsv(const std::vector<Timeline::Series>& all) {
+  std::string csv = "seconds,series,value\n";
+  for (const Timeline::Series& series : all) {
+    for (const Timeline::Point& point : series.points) {
+      csv += ExactNumber(point.seconds) + "," + CsvField(series.name) + "," +
+             ExactNumber(point.value) + "\n";
+    }
+  }
+  return csv;
 }
 
 std::string CsvField(const std::string& text) {

@@ -61,8 +61,6 @@ class Timeline {
   Duration interval() const { return interval_; }
   // In the order declared.
   std::vector<Series> All() const;
-  // A line "seconds,series,value" for each point.
-  std::string Csv() const;
 
  private:
   struct Row {
@@ -85,6 +83,8 @@ class Timeline {
 // Watches what every scenario has: messages, timeouts, nodes, values, gets, puts and claims.
 void WatchWorld(World& world, Timeline& timeline);
 
+// A line "seconds,series,value" for each point.
+std::string SeriesCsv(const std::vector<Timeline::Series>& all);
 // One field of a CSV line, quoted where it must be.
 std::string CsvField(const std::string& text);
 // The shortest text that reads back as the same number.

@@ -142,7 +142,7 @@ TEST(TimelineTest, ItsCsvHasARowForEachPoint) {
   timeline.Set("b, c", 2);
   timeline.Sample(0);
 
-  EXPECT_EQ(timeline.Csv(), "seconds,series,value\n0,a,0.1\n0,\"b, c\",2\n");
+  EXPECT_EQ(SeriesCsv(timeline.All()), "seconds,series,value\n0,a,0.1\n0,\"b, c\",2\n");
 }
 
 TEST(TimelineTest, AQuoteInAFieldIsDoubled) {
