@@ -241,7 +241,7 @@ void DrawBars(const Bars& bars, const Axis& x, const Axis& y, std::ostream& out)
 }  // namespace
 
 std::vector<double> RoundTicks(double low, double high, int gaps) {
-  REEF_CHECK(low < high && gaps >= 2);
+  REEF_CHECK(low < high && std::isfinite(high - low) && gaps >= 2);
   double power = std::pow(10, std::floor(std::log10((high - low) / gaps)) - 1);
   while (true) {
     for (const double digit : {1, 2, 5}) {
@@ -251,7 +251,8 @@ std::vector<double> RoundTicks(double low, double high, int gaps) {
       const double last = std::ceil(high / step - 1e-9);
       if (last - first > gaps) continue;
       std::vector<double> ticks;
-      for (double i = first; i <= last; ++i) ticks.push_back(i * step);
+      const int count = static_cast<int>(last - first) + 1;
+      for (int i = 0; i < count; ++i) ticks.push_back((first + i) * step);
       return ticks;
     }
     power *= 10;

@@ -61,10 +61,12 @@ std::string Tenths(double value) {
   return text;
 }
 
+// As the dashboard has it: the first eight digits of an id that fills its 64 bits.
 std::string IdText(uint64_t cluster) {
   char text[24];
-  std::snprintf(text, sizeof text, "%08llx", static_cast<unsigned long long>(cluster));
-  return text;
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(cluster));
+  const std::string digits = text;
+  return digits.substr(cluster >> 32 == 0 ? 8 : 0, 8);
 }
 
 // A cluster that is told apart must be worth a look.
@@ -77,6 +79,16 @@ size_t NamedCount(const std::vector<ClusterSize>& sizes, size_t point_count) {
 
 std::string Plural(size_t count, const std::string& noun) {
   return ReadableNumber(static_cast<double>(count)) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string SummaryOf(const std::vector<ClusterSize>& sizes, const std::vector<MapPoint>& points) {
+  const auto hidden = static_cast<size_t>(std::count_if(
+      points.begin(), points.end(), [](const MapPoint& point) { return !IsDrawn(point); }));
+  std::string summary = Plural(points.size(), "node") + " in " + Plural(sizes.size(), "cluster");
+  if (sizes.size() > 1) {
+    summary += ", the largest of " + ReadableNumber(static_cast<double>(sizes.front().nodes));
+  }
+  return hidden > 0 ? summary + "; " + Plural(hidden, "node") + " without a place" : summary;
 }
 
 std::string ColourOf(size_t rank) {
@@ -164,13 +176,8 @@ std::string ClusterMapHtml(const std::vector<MapPoint>& points, size_t level) {
   REEF_CHECK(!points.empty());
   const std::vector<ClusterSize> sizes = ClusterSizes(points, level);
   const size_t named = NamedCount(sizes, points.size());
-  const auto hidden = static_cast<size_t>(std::count_if(
-      points.begin(), points.end(), [](const MapPoint& point) { return !IsDrawn(point); }));
   const std::string id = "map-" + std::to_string(level);
-  const std::string summary =
-      Plural(sizes.size(), "cluster") + " of " + Plural(points.size(), "node") +
-      ", the largest of " + ReadableNumber(static_cast<double>(sizes.front().nodes)) +
-      (hidden > 0 ? "; " + Plural(hidden, "node") + " without a place" : "");
+  const std::string summary = SummaryOf(sizes, points);
   std::ostringstream out;
   out << "<section class=\"card\" aria-labelledby=\"" << id << "-t\">\n<h3 id=\"" << id
       << "-t\">Level " << level << "</h3><p class=\"soft\">" << summary

@@ -38,8 +38,8 @@ TEST(ClusterMapTest, TheLargestClusterComesFirst) {
 TEST(ClusterMapTest, EachLevelIsADrawingOfItsOwn) {
   const std::vector<MapPoint> points = {In(7, 0, 0), In(3, 4, 1)};
 
-  EXPECT_THAT(ClusterMapHtml(points, 0), HasSubstr("1 cluster of 2 nodes"));
-  EXPECT_THAT(ClusterMapHtml(points, 1), HasSubstr("2 clusters of 2 nodes"));
+  EXPECT_THAT(ClusterMapHtml(points, 0), HasSubstr("2 nodes in 1 cluster<"));
+  EXPECT_THAT(ClusterMapHtml(points, 1), HasSubstr("2 nodes in 2 clusters, the largest of 1<"));
 }
 
 TEST(ClusterMapTest, ALargeClusterHasAColourAndALoneNodeARing) {
@@ -62,6 +62,13 @@ TEST(ClusterMapTest, ClustersWithoutAColourAreSummedUp) {
   for (int i = 0; i < 80; ++i) points.push_back(In(static_cast<uint64_t>(i) / 2, i, 0));
 
   EXPECT_THAT(ClusterMapHtml(points, 1), HasSubstr("16 others <span class=\"num\">32</span>"));
+}
+
+TEST(ClusterMapTest, ALongIdIsNamedByItsFirstDigits) {
+  const std::string html =
+      ClusterMapHtml({In(0xa1b2c3d4e5f60718, 0, 0), In(0xa1b2c3d4e5f60718, 1, 0)}, 1);
+
+  EXPECT_THAT(html, HasSubstr("<code>a1b2c3d4</code>"));
 }
 
 TEST(ClusterMapTest, APointIsNamedWhenPointedAt) {

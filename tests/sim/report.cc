@@ -38,6 +38,16 @@ size_t FailedCount(const Report& report) {
                                            [](const Verdict& v) { return !v.holds; }));
 }
 
+// A name that may be broken after its dots and underscores.
+std::string Breakable(const std::string& name) {
+  std::string html;
+  for (const char c : name) {
+    html += Escaped({&c, 1});
+    if (c == '.' || c == '_') html += "<wbr>";
+  }
+  return html;
+}
+
 // Across the page. `html` is escaped.
 void WriteNote(const std::string& html, std::ostream& out) {
   out << "<p class=\"note\">" << html << "</p>\n";
@@ -87,14 +97,14 @@ void CloseTable(std::ostream& out) {
 
 void WriteVerdicts(const Report& report, std::ostream& out) {
   OpenTable("h-expect", "What is expected", " half", out);
-  out << "<thead><tr><th scope=\"col\">measure</th><th scope=\"col\" class=\"num\">is</th>"
-         "<th scope=\"col\" class=\"num\">must be</th><th "
-         "scope=\"col\"></th></tr></thead>\n<tbody>\n";
+  out << "<thead><tr><th scope=\"col\"></th><th scope=\"col\">measure</th>"
+         "<th scope=\"col\" class=\"num\">is</th><th scope=\"col\" class=\"num\">must be</th>"
+         "</tr></thead>\n<tbody>\n";
   for (const Verdict& v : report.verdicts) {
-    out << "<tr><td><code>" << Escaped(v.name) << "</code></td><td class=\"num\">"
+    out << (v.holds ? "<tr><td class=\"good\">ok</td>" : "<tr><td class=\"bad\">FAIL</td>")
+        << "<td class=\"word\"><code>" << Breakable(v.name) << "</code></td><td class=\"num\">"
         << (v.value ? ReadableNumber(*v.value) : "unmeasured") << "</td><td class=\"num\">"
-        << Sign(v.op) << ' ' << ReadableNumber(v.bound) << "</td>"
-        << (v.holds ? "<td class=\"good\">ok</td>" : "<td class=\"bad\">FAIL</td>") << "</tr>\n";
+        << Sign(v.op) << ' ' << ReadableNumber(v.bound) << "</td></tr>\n";
   }
   CloseTable(out);
 }
@@ -138,8 +148,8 @@ void WriteValues(const Measures& measures, std::ostream& out) {
   out << "<section class=\"card\" aria-labelledby=\"h-values\">\n<h2 id=\"h-values\">All other "
          "measures</h2>\n<div class=\"columns\">\n";
   for (const auto& [name, value] : measures.values()) {
-    out << "<div><code>" << Escaped(name) << "</code><span class=\"num\">" << ReadableNumber(value)
-        << "</span></div>\n";
+    out << "<div><code>" << Breakable(name) << "</code><span class=\"num\">"
+        << ReadableNumber(value) << "</span></div>\n";
   }
   out << "</div>\n</section>\n";
 }
@@ -192,6 +202,9 @@ std::string UnitOf(const std::string& name) {
   return name.ends_with("_ms") || name.ends_with(".ms") ? "ms" : "";
 }
 
+// Apart by less than this share, values are one value and some rounding.
+constexpr double kSame = 1e-6;
+
 void WriteHistograms(const Measures& measures, std::ostream& out) {
   if (measures.samples().empty()) return;
   out << "<h2>How samples are spread</h2>\n";
@@ -199,7 +212,7 @@ void WriteHistograms(const Measures& measures, std::ostream& out) {
   std::string same;
   for (const auto& [name, values] : measures.samples()) {
     const auto [least, most] = std::minmax_element(values.begin(), values.end());
-    if (*least < *most) {
+    if (*most - *least > kSame * std::max(std::abs(*least), std::abs(*most))) {
       out << HistogramHtml({"sample-" + std::to_string(count++), name, UnitOf(name), values});
     } else {
       same += (same.empty() ? "" : ", ") + Escaped(name) + " is always " + ReadableNumber(*most);

@@ -5,19 +5,20 @@
 
 namespace reef::sim {
 
-// --c1 to --c8 are told apart by people who do not see all colours: the palette of Okabe and Ito
-// with its lightness moved so that each stands out from the ground.
+// --c1 to --c8 were chosen to differ for people who see all colours and for those who lack one of
+// the three kinds of cone (simulated after Machado, Oliveira and Fernandes, 2009), on either
+// ground.
 inline constexpr char kReportStyle[] = R"css(
 :root {
   --page: #f4f6f8; --card: #fff; --ink: #16232e; --soft: #566573; --line: #dbe1e7; --accent: #0b6e8f;
   --good: #17794a; --bad: #b3261e; --stripe: #f1f4f7; --ring: #97a3ad;
-  --c1: #0072b2; --c2: #d55e00; --c3: #00906a; --c4: #c0609a; --c5: #c08600; --c6: #45a5dd; --c7: #16232e; --c8: #9a8f00;
+  --c1: #0072b2; --c2: #d55e00; --c3: #3fae8a; --c4: #bd8ee9; --c5: #560656; --c6: #b10b62; --c7: #055108; --c8: #c400f5;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0e151b; --card: #17212a; --ink: #e6edf2; --soft: #9aabb8; --line: #2a3843; --accent: #58bfdf;
-    --good: #55c98c; --bad: #f0857b; --stripe: #1d2934; --ring: #697985;
-    --c1: #3b93dc; --c2: #f07a35; --c3: #1fbd92; --c4: #e093c1; --c5: #e69f00; --c6: #9bdcff; --c7: #ffffff; --c8: #f0e442;
+    --good: #55c98c; --bad: #f0857b; --stripe: #1d2934; --ring: #7f909d;
+    --c1: #3b93dc; --c2: #f07a35; --c3: #87c2af; --c4: #f7e0ea; --c5: #946000; --c6: #d01487; --c7: #6048ff; --c8: #6cf04a;
   }
 }
 * { box-sizing: border-box; }
@@ -52,6 +53,7 @@ th { text-align: left; font-weight: 600; font-size: 13px; color: var(--soft); pa
 td { padding: 5px 14px 5px 0; border-top: 1px solid var(--line); white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
 th.num, td.num { text-align: right; }
+td.word { white-space: normal; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 .columns { columns: 2 320px; column-gap: 40px; }
 .columns > div { display: flex; justify-content: space-between; gap: 14px; padding: 5px 0; border-bottom: 1px solid var(--line); break-inside: avoid; }

@@ -42,9 +42,9 @@ TEST(ReportTest, ItSaysWhatWasPlayed) {
 }
 
 TEST(ReportTest, AnExpectationThatFailsIsMarked) {
-  EXPECT_THAT(ReportHtml(Small()), HasSubstr("<code>b</code></td><td class=\"num\">9</td>"
-                                             "<td class=\"num\">&le; 4</td>"
-                                             "<td class=\"bad\">FAIL</td>"));
+  EXPECT_THAT(ReportHtml(Small()),
+              HasSubstr("<tr><td class=\"bad\">FAIL</td><td class=\"word\"><code>b</code></td>"
+                        "<td class=\"num\">9</td><td class=\"num\">&le; 4</td></tr>"));
 }
 
 TEST(ReportTest, TheHeadCountsWhatFailed) {
@@ -82,6 +82,14 @@ TEST(ReportTest, ASampleWithoutSpreadIsOnlyNamed) {
   report.measures.Sample("s", 4);
 
   EXPECT_THAT(ReportHtml(report), HasSubstr("s is always 4."));
+}
+
+TEST(ReportTest, RoundingIsNoSpread) {
+  Report report = Small();
+  report.measures.Sample("s", 0.3);
+  report.measures.Sample("s", 0.1 + 0.2);
+
+  EXPECT_THAT(ReportHtml(report), HasSubstr("s is always 0.3."));
 }
 
 TEST(ReportTest, MapsAreThereWhenThereArePoints) {

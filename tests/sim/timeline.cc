@@ -27,7 +27,7 @@ std::vector<Timeline::Point> PointsOf(const std::vector<double>& seconds,
     if (kind == Timeline::Kind::kTotal) {
       value = i == 0 ? kAbsent : (value - values[i - 1]) / (seconds[i] - seconds[i - 1]);
     }
-    if (!std::isnan(value)) points.push_back({seconds[i], value});
+    if (std::isfinite(value)) points.push_back({seconds[i], value});
   }
   return points;
 }
@@ -115,7 +115,7 @@ void WatchWorld(World& world, Timeline& timeline) {
   timeline.Declare("get.started", {"Gets", "started", "a second", kTotal});
   timeline.Declare("get.found", {"Gets", "found", "a second", kTotal});
   timeline.Declare("claim.started", {"Claims", "started", "a second", kTotal});
-  timeline.Declare("claim.first", {"Claims", "told to fetch", "a second", kTotal});
+  timeline.Declare("claim.first", {"Told to fetch", "claims", "a second", kTotal});
 
   timeline.Watch(world, [&world, &timeline, messages = uint64_t{0}]() mutable {
     size_t values = 0;

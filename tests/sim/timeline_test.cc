@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <utility>
 
 #include "tests/sim/population.h"
@@ -60,6 +61,16 @@ TEST(TimelineTest, ASeriesHasNoPointsFromBeforeItBegan) {
   timeline.Sample(2);
 
   EXPECT_THAT(timeline.All().at(0).points, ElementsAre(Point{2, 1}));
+}
+
+TEST(TimelineTest, WhatIsNotANumberIsNoPoint) {
+  Timeline timeline({});
+  timeline.Set("a", std::numeric_limits<double>::infinity());
+  timeline.Sample(0);
+  timeline.Set("a", 1);
+  timeline.Sample(1);
+
+  EXPECT_THAT(timeline.All().at(0).points, ElementsAre(Point{1, 1}));
 }
 
 TEST(TimelineTest, WhenFullItKeepsEverySecondPoint) {
