@@ -28,6 +28,10 @@ class Measures {
   // All, samples as their percentiles, in the order of names.
   std::map<std::string, double> All() const;
 
+  // Those that are no samples, and the samples whole.
+  const std::map<std::string, double>& values() const { return values_; }
+  const std::map<std::string, std::vector<double>>& samples() const { return samples_; }
+
  private:
   std::map<std::string, double> values_;
   std::map<std::string, std::vector<double>> samples_;

@@ -16,9 +16,11 @@
 #include "base/check.h"
 #include "tests/sim/cluster_oracle.h"
 #include "tests/sim/crowd.h"
+#include "tests/sim/embedding.h"
 #include "tests/sim/hot_key.h"
 #include "tests/sim/measures.h"
 #include "tests/sim/population.h"
+#include "tests/sim/timeline.h"
 #include "tests/sim/world.h"
 
 namespace reef::sim {
@@ -68,6 +70,10 @@ class Player {
     world_.set_refuse_when_dead(scenario.network().refuse_when_dead());
   }
 
+  void Watch() {
+    watched_ = true;
+    WatchWorld(world_, timeline_);
+  }
   Played Run();
 
  private:
@@ -96,6 +102,7 @@ class Player {
 
   Partition ClustersAt(const std::vector<NodeIndex>& nodes, int level) const;
   NodeIndex RandomUp();
+  std::vector<NodeIndex> AllUp() const;
   std::vector<NodeIndex> RandomUp(size_t count);
   void DoNear(const v1::GetKeys& step);
   void GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht::Levels levels,
@@ -107,7 +114,9 @@ class Player {
   // The oracle over every node's bounds.
   void CheckBounds();
   void MeasureMessages();
-  bool Judge() const;
+  bool Judge();
+  Report TakeReport();
+  void DrawMap();
 
   const v1::Scenario& scenario_;
   const dsht::Options options_;
@@ -117,6 +126,9 @@ class Player {
   Measures measures_;
   uint64_t moves_before_ = 0;
   Instant moves_since_ = World::kStart;
+  Timeline timeline_{Timeline::Options()};
+  bool watched_ = false;
+  Report report_;                               // steps and verdicts so far
   std::vector<dsht::Key> keys_;                 // put so far
   std::vector<std::unique_ptr<Crowd>> crowds_;  // their planned actions outlive their step
 };
@@ -131,15 +143,49 @@ Played Player::Run() {
     CheckBounds();
     out_ << " to " << NumberText(Seconds(world_.now() - World::kStart)) << " s, "
          << world_.up_count() << " nodes up\n";
+    report_.steps.push_back({kind ? kind->name() : "nothing", began,
+                             Seconds(world_.now() - World::kStart), world_.up_count()});
   }
   for (const auto& crowd : crowds_) crowd->Close();
   MeasureMessages();
   for (const auto& [name, value] : measures_.All()) {
     out_ << "MEASURE " << name << ' ' << NumberText(value) << '\n';
   }
-  return {.all_hold = Judge(),
+  const bool all_hold = Judge();
+  return {.all_hold = all_hold,
           .event_count = world_.event_count(),
-          .simulated_seconds = Seconds(world_.now() - World::kStart)};
+          .simulated_seconds = Seconds(world_.now() - World::kStart),
+          .report = TakeReport()};
+}
+
+Report Player::TakeReport() {
+  report_.about = scenario_.about();
+  report_.node_count = world_.size();
+  report_.seconds = Seconds(world_.now() - World::kStart);
+  report_.measures = std::move(measures_);
+  report_.series = timeline_.All();
+  if (watched_) DrawMap();
+  return std::move(report_);
+}
+
+void Player::DrawMap() {
+  const std::vector<NodeIndex> up = AllUp();
+  const auto rtt = [&](size_t a, size_t b) { return world_.network().Rtt(up[a], up[b]); };
+  const std::vector<PlanePoint> places = EmbedInPlane(up.size(), rtt, Rng(1));
+  for (size_t i = 0; i < up.size(); ++i) {
+    MapPoint point{.x = places[i].x, .y = places[i].y, .label = world_.IdOf(up[i]).Short()};
+    for (const dsht::LevelInfo& info : world_.NodeAt(up[i]).Levels(world_.now())) {
+      const auto level = static_cast<size_t>(info.level);
+      if (level < kMapLevels) {
+        point.cluster_by_level[level] = std::stoull(info.cluster.substr(0, 16), nullptr, 16);
+      }
+    }
+    report_.map.push_back(std::move(point));
+  }
+  report_.map_about =
+      "Nodes are drawn so that their distances are about their round trips, in milliseconds, as "
+      "far "
+      "as a plane allows.";
 }
 
 void Player::Do(const v1::Step& step) {
@@ -338,10 +384,7 @@ void Player::Do(const v1::Cut& step) {
 }
 
 void Player::Do(const v1::MeasureClusters& step) {
-  std::vector<NodeIndex> up;
-  for (NodeIndex node = 0; node < world_.size(); ++node) {
-    if (world_.IsUp(node)) up.push_back(node);
-  }
+  const std::vector<NodeIndex> up = AllUp();
   const RttOf rtt = [&](size_t a, size_t b) { return world_.network().Rtt(up[a], up[b]); };
   for (size_t level = 1; level < options_.diameters.size(); ++level) {
     const Partition formed = ClustersAt(up, static_cast<int>(level));
@@ -388,11 +431,16 @@ NodeIndex Player::RandomUp() {
   }
 }
 
-std::vector<NodeIndex> Player::RandomUp(size_t count) {
+std::vector<NodeIndex> Player::AllUp() const {
   std::vector<NodeIndex> up;
   for (NodeIndex node = 0; node < world_.size(); ++node) {
     if (world_.IsUp(node)) up.push_back(node);
   }
+  return up;
+}
+
+std::vector<NodeIndex> Player::RandomUp(size_t count) {
+  std::vector<NodeIndex> up = AllUp();
   rng_.Shuffle(std::span(up));
   up.resize(std::min(count, up.size()));
   return up;
@@ -426,7 +474,7 @@ void Player::MeasureMessages() {
   measures_.Set("message.timeouts", static_cast<double>(stats.rpc_timeouts));
 }
 
-bool Player::Judge() const {
+bool Player::Judge() {
   std::vector<v1::Expectation> all(scenario_.expect().begin(), scenario_.expect().end());
   for (const char* always : {"oracle.nodes_over_bounds", "message.invalid", "message.unexpected"}) {
     all.emplace_back().set_name(always);  // equals zero
@@ -442,6 +490,7 @@ bool Player::Judge() const {
                                                           : ">=";
     out_ << "EXPECT " << expect.name() << ' ' << (value ? NumberText(*value) : "unmeasured") << ' '
          << op << ' ' << NumberText(expect.bound()) << ' ' << (holds ? "ok" : "FAIL") << '\n';
+    report_.verdicts.push_back({expect.name(), value, op, expect.bound(), holds});
     all_hold = all_hold && holds;
   }
   return all_hold;
@@ -471,9 +520,15 @@ StatusOr<Played> Play(const v1::Scenario& scenario, const PlayOptions& options, 
   Rng rng(options.seed);
   ASSIGN_OR_RETURN(Topology topology, MakeTopology(scenario, options, rng.Fork()));
   const bool is_measured = !scenario.network().measured().empty() && !options.data_folder.empty();
-  out << "SCENARIO " << options.name << " seed " << options.seed << " network "
-      << (is_measured ? scenario.network().measured() : "synthetic") << '\n';
-  return Player(scenario, std::move(topology), rng.Next(), out).Run();
+  const std::string network = is_measured ? scenario.network().measured() : "synthetic";
+  out << "SCENARIO " << options.name << " seed " << options.seed << " network " << network << '\n';
+  Player player(scenario, std::move(topology), rng.Next(), out);
+  if (options.watch) player.Watch();
+  Played played = player.Run();
+  played.report.name = options.name;
+  played.report.seed = options.seed;
+  played.report.network = network;
+  return played;
 }
 
 }  // namespace reef::sim

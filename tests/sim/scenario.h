@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "proto/scenario.pb.h"
+#include "tests/sim/report.h"
 
 namespace reef::sim {
 
@@ -22,12 +23,14 @@ struct PlayOptions {
   std::string name;
   uint64_t seed = 1;
   std::string data_folder;  // FindDataFolder; empty: no measured distances
+  bool watch = false;       // fills the report's series and map
 };
 
 struct Played {
   bool all_hold = false;
   uint64_t event_count = 0;
   double simulated_seconds = 0;
+  Report report;
 };
 
 StatusOr<Played> Play(const v1::Scenario& scenario, const PlayOptions& options, std::ostream& out);

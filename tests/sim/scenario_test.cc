@@ -55,6 +55,34 @@ TEST_F(ScenarioTest, TheSameSeedPrintsTheSame) {
   EXPECT_NE(Output(scenario, 6), first);
 }
 
+TEST_F(ScenarioTest, TheSameSeedGivesTheSameReport) {
+  const v1::Scenario scenario = Parse(kSmall);
+  std::vector<std::string> reports;
+  for (int i = 0; i < 2; ++i) {
+    std::ostringstream out;
+    const StatusOr<Played> played =
+        Play(scenario, {.name = "test", .seed = 5, .data_folder = "", .watch = true}, out);
+    ASSERT_TRUE(played.ok());
+    reports.push_back(ReportHtml(played->report) + SeriesCsv(played->report.series) +
+                      MeasuresCsv(played->report));
+  }
+
+  EXPECT_EQ(reports[0], reports[1]);
+}
+
+TEST_F(ScenarioTest, ItsReportHasStepsVerdictsAndSeries) {
+  std::ostringstream out;
+  const StatusOr<Played> played =
+      Play(Parse(kSmall), {.name = "test", .seed = 5, .data_folder = "", .watch = true}, out);
+
+  ASSERT_TRUE(played.ok());
+  const Report& report = played->report;
+  EXPECT_EQ(report.steps.at(3).name, "kill");
+  EXPECT_EQ(report.steps.at(3).nodes_up, 38u);
+  EXPECT_EQ(report.verdicts.at(0).value, 40);
+  EXPECT_EQ(report.series.at(0).points.back().value, 38);
+}
+
 TEST_F(ScenarioTest, EachExpectationIsALineAndDecides) {
   v1::Scenario scenario = Parse(kSmall);
   EXPECT_THAT(Output(scenario, 5), HasSubstr("\nEXPECT get.count 40 == 40 ok\n"));
