@@ -174,9 +174,7 @@ int Main(int argc, char** argv) {
   if (options.fill) {
     const uint64_t before = ResidentBytes(options.pids);
     Fill(calls, options, keys);
-    std::printf("resident_bytes=%llu bytes_a_value=%.0f\n", static_cast<unsigned long long>(before),
-                static_cast<double>(ResidentBytes(options.pids) - before) /
-                    static_cast<double>(options.keys * options.values));
+    ReportFill(options, before);
   }
   if (options.miss) keys = KeysNear(server, options.keys, 2);
 

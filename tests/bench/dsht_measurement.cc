@@ -113,6 +113,14 @@ uint64_t ResidentBytes(const std::vector<int>& pids) {
   return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+void ReportFill(const LoadOptions& options, uint64_t resident_before) {
+  if (options.pids.empty()) return;
+  const auto before = static_cast<double>(resident_before);
+  std::printf("resident_bytes=%.0f bytes_a_value=%.0f\n", before,
+              (static_cast<double>(ResidentBytes(options.pids)) - before) /
+                  static_cast<double>(options.keys * options.values));
+}
+
 Measurement::Measurement(const LoadOptions& options)
     : pids_(options.pids),
       calls_max_(options.calls > 0 ? std::min(options.calls, kCallsMax) : kCallsMax),

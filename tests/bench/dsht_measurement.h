@@ -44,6 +44,9 @@ double CpuSeconds(const std::vector<int>& pids);
 // Of all of them, shared pages included.
 uint64_t ResidentBytes(const std::vector<int>& pids);
 
+// Prints what memory the server had and what it took for each value that was stored since.
+void ReportFill(const LoadOptions& options, uint64_t resident_before);
+
 class Measurement {
  public:
   // Starts now.
