@@ -24,6 +24,8 @@ constexpr double kTiny = 8;
 // Fewer members prove nothing against our own cluster.
 constexpr size_t kViolationsOfMin = 4;
 constexpr size_t kShunnedMax = 64;
+// Members measured just to see what is there: too few for a large cluster to be judged by.
+constexpr size_t kLook = 4;
 constexpr Duration kYoung = std::chrono::minutes(30);
 constexpr Duration kPauseWhileTiny = std::chrono::minutes(1);
 
@@ -188,17 +190,11 @@ void Clusters::Shun(const Options& options, Instant now, int level, const Id& id
         [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
   }
   Shunned& shunned = shunned_[{level, id}];
-  shunned.pause = std::clamp(4 * shunned.pause, options.shun_min, options.shun_max);
+  // Much changes while all are young.
+  const bool young = now - started_at_ < kYoung;
+  shunned.pause = young ? options.shun_young
+                        : std::clamp(4 * shunned.pause, options.shun_min, options.shun_max);
   shunned.until = now + shunned.pause;
-}
-
-bool Clusters::MeasuredEnough(const State& state, Instant now, int level, const Id& cluster) const {
-  const Tallies tallies = TallyUp(state, now, level);
-  const auto it = tallies.find(cluster);
-  if (it == tallies.end()) return false;
-  const auto wanted =
-      std::min(static_cast<double>(state.options.samples_min), std::max(1.0, it->second.size));
-  return static_cast<double>(it->second.measured) >= wanted;
 }
 
 void Clusters::Review(Turn& turn, int level) {
@@ -218,7 +214,9 @@ void Clusters::Review(Turn& turn, int level) {
     best_id = &id;
     best = &tally;
   }
-  if (best != nullptr) return BeginSurvey(turn, level, *best_id, *best->nearest);
+  if (best != nullptr) {
+    return BeginSurvey(turn, level, *best_id, *best->nearest, turn.state.options.samples_min);
+  }
   if (bad) return GoAlone(turn, level);
   Scout(turn, level, tallies);
 }
@@ -240,33 +238,33 @@ void Clusters::Scout(Turn& turn, int level, const Tallies& tallies) {
   });
   const auto near = static_cast<uint64_t>(beyond - known.begin());
   const auto& [id, tally] = *known[near == 0 ? 0 : turn.state.rng.Below(near)];
-  BeginSurvey(turn, level, id, *tally.nearest);
+  BeginSurvey(turn, level, id, *tally.nearest, kLook);
 }
 
-void Clusters::BeginSurvey(Turn& turn, int level, const Id& cluster, const Peer& member) {
+void Clusters::BeginSurvey(Turn& turn, int level, const Id& cluster, const Peer& member,
+                           size_t samples) {
   levels_[static_cast<size_t>(level)].surveying = true;
-  turn.Begin<Survey>(level, Id(cluster), Peer(member)).Start(turn);
+  turn.Begin<Survey>(level, Id(cluster), Peer(member), samples).Start(turn);
 }
 
-void Clusters::OnSurveyed(Turn& turn, int level, const Id& cluster) {
+void Clusters::OnSurveyed(Turn& turn, int level, const Id& cluster, const Sample& sample) {
   State& state = turn.state;
   Level& own = levels_[static_cast<size_t>(level)];
   own.surveying = false;
+  const bool bad = IsOwnBad(state, level);
+  const bool acceptable = static_cast<double>(sample.within) >=
+                          state.options.acceptable_share * static_cast<double>(sample.members);
   const Tallies tallies = TallyUp(state, turn.now, level);
   const auto it = tallies.find(cluster);
-  const bool bad = IsOwnBad(state, level);
-  if (it != tallies.end()) {
-    const Tally& tally = it->second;
-    const double wanted =
-        std::min(static_cast<double>(state.options.samples_min), std::max(1.0, tally.size));
-    // Fewer than wanted may be all there are.
-    const bool enough = 2 * static_cast<double>(tally.measured) >= wanted;
-    const bool acceptable = static_cast<double>(tally.within) >=
-                            state.options.acceptable_share * static_cast<double>(tally.measured);
-    if (enough && acceptable && IsPreferred(state, level, cluster, tally, bad)) {
-      return MoveTo(turn, level, cluster, tally.age);
+  const bool enough = 2 * static_cast<double>(sample.members) >=
+                      std::min(static_cast<double>(state.options.samples_min),
+                               it == tallies.end() ? 1 : it->second.size);
+  if (it != tallies.end() && enough) {
+    if (!acceptable) {
+      Shun(state.options, turn.now, level, cluster);
+    } else if (IsPreferred(state, level, cluster, it->second, bad)) {
+      return MoveTo(turn, level, cluster, it->second.age);
     }
-    if (enough && !acceptable) Shun(state.options, turn.now, level, cluster);
   }
   if (bad && own.bad_reviews > 1) GoAlone(turn, level);
 }

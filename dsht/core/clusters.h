@@ -65,10 +65,13 @@ class Clusters {
   // Called with every tick of the upkeep.
   void OnTick(Turn& turn);
 
-  // Kept by Survey: members of `cluster` have been measured.
-  void OnSurveyed(Turn& turn, int level, const Id& cluster);
-  // The members measured so far suffice for a verdict.
-  bool MeasuredEnough(const State& state, Instant now, int level, const Id& cluster) const;
+  // Some members of a cluster, chosen by chance.
+  struct Sample {
+    size_t members = 0;
+    size_t within = 0;  // the diameter
+  };
+  // From Survey.
+  void OnSurveyed(Turn& turn, int level, const Id& cluster, const Sample& sample);
 
  private:
   struct Level {
@@ -99,7 +102,7 @@ class Clusters {
   bool IsShunned(Instant now, int level, const Id& id) const;
   void Shun(const Options& options, Instant now, int level, const Id& id);
   void Review(Turn& turn, int level);
-  void BeginSurvey(Turn& turn, int level, const Id& cluster, const Peer& member);
+  void BeginSurvey(Turn& turn, int level, const Id& cluster, const Peer& member, size_t samples);
   void Scout(Turn& turn, int level, const Tallies& tallies);
   void MoveTo(Turn& turn, int level, const Id& id, Duration age);
   void GoAlone(Turn& turn, int level);

@@ -22,7 +22,6 @@ Get::Get(const State& state, const Key& key, Levels levels)
              Climb::Covers::kOuterLevels, HighestLevel(levels)) {}
 
 void Get::Start(Turn& turn) {
-  ++turn.state.stats.gets;
   const std::vector<Value> here = LiveValues(turn.state, turn.now, climb_.key(), climb_.levels());
   if (!here.empty()) return Finish(turn, here);
   Advance(turn);
@@ -62,9 +61,13 @@ void Get::OnSlow(Turn& turn, const Rpc& rpc) {
 }
 
 void Get::Finish(Turn& turn, const std::vector<Value>& values) {
+  Found(turn, values);
+  turn.End(*this);
+}
+
+void Get::Found(Turn& turn, const std::vector<Value>& values) {
   turn.state.stats.gets_found += !values.empty();
   turn.Finish(GetDone{id(), HoldersOf(values)});
-  turn.End(*this);
 }
 
 }  // namespace reef::dsht

@@ -28,6 +28,10 @@ class Get : public Operation {
   void OnFailure(Turn& turn, const Rpc& rpc) override;
   void OnSlow(Turn& turn, const Rpc& rpc) override;
 
+ protected:
+  // What there is to do with the result, which may be empty; the operation ends afterwards.
+  virtual void Found(Turn& turn, const std::vector<Value>& values);
+
  private:
   void Advance(Turn& turn);
   void Finish(Turn& turn, const std::vector<Value>& values);

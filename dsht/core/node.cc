@@ -245,6 +245,7 @@ OperationId Node::Get(Instant now, const Key& key, Outbox& out, dsht::Levels lev
     out.finished.push_back(GetDone{state_->next_operation, {}});
     return state_->next_operation++;
   }
+  ++state_->stats.gets;
   dsht::Get& get = turn.Begin<dsht::Get>(*state_, key, levels);
   const OperationId id = get.id();
   get.Start(turn);

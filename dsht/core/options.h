@@ -95,7 +95,7 @@ struct Options {
   Duration upkeep_every = std::chrono::seconds(5);
   size_t neighbours = 4;  // the closest peers, which are pinged more often
   Duration neighbour_ping_after = std::chrono::seconds(30);
-  Duration peer_ping_after = std::chrono::minutes(20);
+  Duration peer_ping_after = std::chrono::minutes(30);
   Duration refresh_every = std::chrono::minutes(15);  // a lookup of our own id, then of one bucket
   Duration join_retry_min = std::chrono::seconds(1);
   Duration join_retry_max = std::chrono::seconds(30);
@@ -110,15 +110,18 @@ struct Options {
   double acceptable_share = 0.8;
   double violations_share = 0.5;
   // Members to be measured before a verdict, fewer where the cluster is smaller.
-  size_t samples_min = 16;
+  size_t samples_min = 32;
   // A cluster is preferred if it is so many times larger than our own.
   double larger_by = 1.25;
   // How often the clusters are reviewed once a node has settled.
   Duration review_every = std::chrono::minutes(5);
-  // A cluster that was left or found not acceptable is not looked at again for so long, and twice
-  // as long each further time.
-  Duration shun_min = std::chrono::minutes(10);
-  Duration shun_max = std::chrono::hours(8);
+  // A cluster that was left or found not acceptable is not looked at again for so long, and four
+  // times as long each further time; in a node's first half hour it is a shorter time.
+  Duration shun_young = std::chrono::minutes(10);
+  Duration shun_min = std::chrono::hours(1);
+  Duration shun_max = std::chrono::hours(16);
+  // Of this node's address under the key of its prefix; renewed after two thirds of it.
+  Duration hint_ttl = std::chrono::hours(1);
   size_t sightings_max = 128;  // nodes whose distance and clusters are remembered
 
   // Nodes(): a peer silent for longer is pinged; one not heard within `verified_within` is left

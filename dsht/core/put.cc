@@ -22,7 +22,8 @@ bool IsKnown(const StatusReply& status) {
 }  // namespace
 
 Put::Put(const State& state, const PutRequest& request, Reach reach)
-    : climb_(state, request.key, state.options.bits_per_hop, 1, Climb::Covers::kItsLevel),
+    : climb_(state, request.key, state.options.bits_per_hop, 1, Climb::Covers::kItsLevel,
+             reach == Reach::kWorldAlone ? 0 : kLevelMax),
       reach_(reach),
       value_{.publisher = state.self.id,
              .bytes = request.value,

@@ -25,7 +25,7 @@ namespace reef::dsht {
 class Put : public Operation {
  public:
   // kClusters: not in the world, where the value is already.
-  enum class Reach : uint8_t { kEverywhere, kClusters };
+  enum class Reach : uint8_t { kEverywhere, kClusters, kWorldAlone };
   Put(const State& state, const PutRequest& request, Reach reach);
 
   void Start(Turn& turn);

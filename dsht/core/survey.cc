@@ -14,14 +14,18 @@ namespace {
 // Rpc::step.
 enum Step : uint8_t { kStepFind, kStepPing };
 
-constexpr size_t kRoundsMax = 4;
+constexpr size_t kRoundsMax = 8;
 // One measured within this time is not asked again.
 constexpr Duration kFresh = std::chrono::minutes(2);
 
 }  // namespace
 
-Survey::Survey(int level, const Id& cluster, const Peer& member)
-    : level_(level), cluster_(cluster), member_(member) {}
+Survey::Survey(int level, const Id& cluster, const Peer& member, size_t samples_max)
+    : level_(level),
+      cluster_(cluster),
+      first_(member.id),
+      samples_max_(samples_max),
+      member_(member) {}
 
 void Survey::Start(Turn& turn) {
   ++turn.state.stats.surveys;
@@ -53,6 +57,7 @@ void Survey::PingThose(Turn& turn, const std::vector<Peer>& peers) {
   const size_t count = std::min(peers.size(), turn.state.options.reply_peers_max);
   for (size_t i = 0; i < count; ++i) {
     const Peer& peer = peers[i];
+    if (sample_.size() >= Wanted(turn) || !sample_.insert(peer.id).second) continue;
     const Sighting* known = turn.state.sightings.Find(peer.id);
     const bool fresh = known != nullptr && turn.now - known->at < kFresh;
     const bool reachable = peer.rpc.port != 0 && !peer.rpc.address.IsUnspecified();
@@ -67,20 +72,36 @@ void Survey::OnFailure(Turn& turn, const Rpc&) {
   Advance(turn);
 }
 
+// As many as there are, if they are few.
+size_t Survey::Wanted(const Turn& turn) const {
+  const Sighting* sighting = turn.state.sightings.Find(member_.id);
+  const ClusterInfo* info = sighting ? InfoOf(sighting->clusters, level_) : nullptr;
+  const uint64_t size = info ? std::max<uint64_t>(info->size_estimate, 1) : 1;
+  return static_cast<size_t>(std::min<uint64_t>(size, samples_max_));
+}
+
 void Survey::Advance(Turn& turn) {
   if (in_flight_ > 0) return;
   State& state = turn.state;
-  if (rounds_ < kRoundsMax && !state.clusters.MeasuredEnough(state, turn.now, level_, cluster_)) {
+  if (rounds_ < kRoundsMax && sample_.size() < Wanted(turn)) {
     std::vector<const Peer*> members;
-    for (const auto& [node, sighting] : state.sightings.all()) {
-      if (IsMember(turn, node)) members.push_back(&sighting.peer);
+    for (const NodeId& id : sample_) {
+      if (IsMember(turn, id)) members.push_back(&state.sightings.Find(id)->peer);
     }
     if (!members.empty()) {
       member_ = *members[state.rng.Below(members.size())];
       return AskMember(turn);
     }
   }
-  state.clusters.OnSurveyed(turn, level_, cluster_);
+  Clusters::Sample sample;
+  sample_.insert(first_);
+  const Duration diameter = state.options.diameters[static_cast<size_t>(level_)];
+  for (const NodeId& id : sample_) {
+    if (!IsMember(turn, id)) continue;
+    ++sample.members;
+    sample.within += state.sightings.Find(id)->rtt.min() <= diameter;
+  }
+  state.clusters.OnSurveyed(turn, level_, cluster_, sample);
   turn.End(*this);
 }
 

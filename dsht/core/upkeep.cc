@@ -5,6 +5,7 @@
 
 #include "dsht/core/copies.h"
 #include "dsht/core/find.h"
+#include "dsht/core/hints.h"
 #include "dsht/core/join.h"
 #include "dsht/core/state.h"
 
@@ -16,6 +17,7 @@ constexpr Duration kUnreachableFor = std::chrono::seconds(5);
 constexpr Duration kDepartedFor = std::chrono::seconds(5);
 // A young node looks around often, an old one rarely: the pause doubles from here.
 constexpr Duration kFirstRefresh = std::chrono::seconds(1);
+constexpr Duration kFirstHint = std::chrono::minutes(2);
 // Joins and losses come in groups; one sweep serves them.
 constexpr Duration kSweepDelay = std::chrono::seconds(2);
 // Peers that may be among the closest to a key that this node keeps.
@@ -39,6 +41,7 @@ void Upkeep::OnTick(Turn& turn) {
   Forget(turn);
   for (int level = 0; level < turn.state.clusters.level_count(); ++level) PingSilent(turn, level);
   Rejoin(turn);
+  Hint(turn);
   if (turn.now >= refresh_at_) Refresh(turn);
   if (turn.now >= sweep_at_) Sweep(turn);
   turn.state.clusters.OnTick(turn);
@@ -63,7 +66,7 @@ void Upkeep::PingSilent(Turn& turn, int level) {
   const Options& options = turn.state.options;
   const auto& entries = turn.state.TableOf(level).entries();
   // Who is closest decides in the world; in a cluster a miss goes on outward.
-  const Duration neighbour_after = (level == 0 ? 1 : 4) * options.neighbour_ping_after;
+  const Duration neighbour_after = (level == 0 ? 1 : 6) * options.neighbour_ping_after;
   std::vector<Peer> silent;
   const RoutingTable::Entry* stalest = nullptr;
   for (size_t i = 0; i < entries.size(); ++i) {
@@ -118,6 +121,16 @@ void Upkeep::Rejoin(Turn& turn) {
   turn.state.rng.Shuffle(std::span<Endpoint>(known));
   refresh_pause_ = kFirstRefresh;
   turn.Begin<Join>(known, false).Start(turn);
+}
+
+void Upkeep::Hint(Turn& turn) {
+  State& state = turn.state;
+  const bool wanted = state.clusters.level_count() > 1 && HasHint(state.self.rpc.address);
+  if (!wanted || joining || state.world().size() == 0 || turn.now < hint_at_) return;
+  // Often at first: who comes later finds us, but he may be the one who is to be followed.
+  hint_pause_ = std::clamp(2 * hint_pause_, kFirstHint, state.options.hint_ttl * 2 / 3);
+  hint_at_ = turn.now + hint_pause_;
+  turn.Begin<Hints>(state).Start(turn);
 }
 
 void Upkeep::Sweep(Turn& turn) {

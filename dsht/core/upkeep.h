@@ -55,6 +55,7 @@ class Upkeep {
   void PingSilent(Turn& turn, int level);
   void Refresh(Turn& turn);
   void Rejoin(Turn& turn);
+  void Hint(Turn& turn);
   void Sweep(Turn& turn);
   bool IsNeighbour(const Turn& turn, const NodeId& id) const;
   void OnDropped(Turn& turn, const Peer& peer, bool was_neighbour);
@@ -62,6 +63,8 @@ class Upkeep {
   Instant next_ = kNever;
   Instant refresh_at_{};
   Duration refresh_pause_{};
+  Instant hint_at_{};  // once there is anybody to tell
+  Duration hint_pause_{};
   Instant sweep_at_ = kNever;
   // Since the last sweep: neighbours that came, and whether one went.
   std::vector<NodeId> came_;

@@ -39,6 +39,7 @@ class Network {
   void Heal();
 
   Duration Rtt(size_t a, size_t b) const { return topology_.Rtt(a, b); }
+  size_t SiteOf(size_t node) const { return topology_.SiteOf(node); }
 
  private:
   Topology topology_;

@@ -35,6 +35,8 @@ class Topology {
   static StatusOr<Topology> Measured(const std::string& folder, const std::string& name);
 
   size_t size() const { return nodes_.size(); }
+  // Nodes of one site are on one network.
+  size_t SiteOf(size_t node) const { return nodes_[node].site; }
   // Zero for a node and itself. Requires: both below size().
   Duration Rtt(size_t a, size_t b) const;
 

@@ -17,18 +17,26 @@ using dsht::Stats;
 
 constexpr uint16_t kRpcPort = 8400;
 
-// Node i lives at 10.x.y.z, x.y.z being i + 1.
-IpAddress AddressOf(NodeIndex node) {
-  const uint32_t host = node + 1;
-  return IpAddress::V4({10, static_cast<uint8_t>(host >> 16), static_cast<uint8_t>(host >> 8),
-                        static_cast<uint8_t>(host)});
-}
+constexpr uint32_t kHostsANetwork = 200;
 
-std::optional<NodeIndex> NodeAtAddress(const IpAddress& address) {
-  const auto bytes = address.bytes();
-  if (bytes.size() != 4 || bytes[0] != 10) return std::nullopt;
-  const uint32_t host = uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
-  return host == 0 ? std::nullopt : std::optional(host - 1);
+// The nodes of a site are at 10.x.y.1, 10.x.y.2 ..., a large site in several networks.
+std::vector<IpAddress> AddressesFor(const Network& network, size_t nodes) {
+  struct Site {
+    uint32_t network = 0;
+    uint32_t hosts = kHostsANetwork;  // full: the first node opens one
+  };
+  std::map<size_t, Site> sites;
+  uint32_t networks = 0;
+  std::vector<IpAddress> addresses;
+  for (size_t node = 0; node < nodes; ++node) {
+    Site& site = sites[network.SiteOf(node)];
+    if (site.hosts == kHostsANetwork) site = {.network = networks++, .hosts = 0};
+    ++site.hosts;
+    addresses.push_back(
+        IpAddress::V4({10, static_cast<uint8_t>(site.network >> 8),
+                       static_cast<uint8_t>(site.network), static_cast<uint8_t>(site.hosts)}));
+  }
+  return addresses;
 }
 
 void AddTo(Stats& total, const Stats& more) {
@@ -44,10 +52,12 @@ void AddTo(Stats& total, const Stats& more) {
 World::World(Network network, std::vector<dsht::NodeId> ids, const dsht::Options& options, Rng rng)
     : network_(std::move(network)), options_(options), rng_(rng) {
   REEF_CHECK(ids.size() <= network_.size());
+  addresses_ = AddressesFor(network_, ids.size());
   slots_.resize(ids.size());
   for (NodeIndex i = 0; i < ids.size(); ++i) {
     slots_[i].id = ids[i];
     index_of_.emplace(ids[i], i);
+    at_address_.emplace(addresses_[i], i);
   }
   REEF_CHECK(index_of_.size() == ids.size()) << "two nodes have the same id";
 }
@@ -57,8 +67,8 @@ World::World(Network network, std::vector<dsht::NodeId> ids, const dsht::Options
 dsht::Peer World::PeerOf(NodeIndex node) const {
   dsht::Peer peer;
   peer.id = slots_[node].id;
-  peer.rpc = {AddressOf(node), kRpcPort};
-  peer.http = {AddressOf(node), 80};
+  peer.rpc = {addresses_[node], kRpcPort};
+  peer.http = {addresses_[node], 80};
   return peer;
 }
 
@@ -102,7 +112,7 @@ void World::Join(NodeIndex node, const std::vector<NodeIndex>& seeds, Done done)
   Slot& slot = slots_[node];
   if (!slot.node) return;
   std::vector<Endpoint> endpoints;
-  for (NodeIndex seed : seeds) endpoints.push_back({AddressOf(seed), kRpcPort});
+  for (NodeIndex seed : seeds) endpoints.push_back({addresses_[seed], kRpcPort});
   const OperationId id = slot.node->Join(now_, std::move(endpoints), out_);
   if (done) slot.waiting[id] = std::move(done);
   Flush(node);
@@ -237,12 +247,13 @@ void World::Finish(NodeIndex node, const Finished& finished) {
 }
 
 void World::SendQuery(NodeIndex from, dsht::Outgoing query) {
-  const std::optional<NodeIndex> to = NodeAtAddress(query.to.address);
-  if (!to || *to >= slots_.size()) return;
-  const std::optional<Duration> delay = network_.Send(from, *to);
+  const auto found = at_address_.find(query.to.address);
+  if (found == at_address_.end()) return;
+  const NodeIndex to = found->second;
+  const std::optional<Duration> delay = network_.Send(from, to);
   ++message_count_;
   if (!delay) return;
-  queue_.Add(now_ + *delay, Arrival{from, *to, slots_[from].life, query.rpc, true,
+  queue_.Add(now_ + *delay, Arrival{from, to, slots_[from].life, query.rpc, true,
                                     std::make_unique<dsht::Message>(std::move(query.message))});
 }
 
@@ -277,7 +288,7 @@ void World::OnQuery(Arrival arrival) {
   }
   if (observer_) observer_(arrival.from, arrival.to, *arrival.message);
   arrival.message->rpc = ++last_rpc_;
-  arrival.message->from = AddressOf(arrival.from);
+  arrival.message->from = addresses_[arrival.from];
   callers_[last_rpc_] = {arrival.from, arrival.life, arrival.rpc};
   slot.node->OnMessage(now_, *arrival.message, out_);
   Flush(arrival.to);
@@ -289,7 +300,7 @@ void World::OnReply(Arrival arrival) {
   if (arrival.message) {
     if (observer_) observer_(arrival.from, arrival.to, *arrival.message);
     arrival.message->rpc = arrival.rpc;
-    arrival.message->from = AddressOf(arrival.from);
+    arrival.message->from = addresses_[arrival.from];
     slot.node->OnMessage(now_, *arrival.message, out_);
   } else {
     slot.node->OnUnreachable(now_, arrival.rpc, out_);

@@ -132,6 +132,8 @@ class World {
   EventQueue<Event> queue_;
   std::vector<Slot> slots_;
   std::map<dsht::NodeId, NodeIndex> index_of_;
+  std::vector<IpAddress> addresses_;
+  std::map<IpAddress, NodeIndex> at_address_;
   size_t up_count_ = 0;
   bool refuse_when_dead_ = false;
   Observer observer_;
