@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "dsht/core/answers.h"
 #include "dsht/core/claim_answer.h"
+#include "dsht/core/get.h"
 #include "dsht/core/lease_check.h"
 #include "dsht/core/lease_release.h"
 #include "dsht/core/put.h"
@@ -536,6 +537,7 @@ void Claim::AnswerHeld(Turn& turn, const std::vector<Value>& values,
   for (const Value& v : values) add(v.publisher, v.bytes, v.complete, v.level);
   for (const Lease& l : leases) add(l.attempt.node, l.value, false, l.level);
   if (answer.holders.empty()) return AnswerNothing(turn);
+  PutNearestFirst(turn.state, answer.holders);
   GiveBack(turn, ClaimEnd::kFailed, {});
   phase_ = Phase::kOver;
   if (answered_) return;

@@ -17,6 +17,15 @@ std::vector<Holder> HoldersOf(const std::vector<Value>& values) {
   return holders;
 }
 
+void PutNearestFirst(const State& state, std::vector<Holder>& holders) {
+  for (Holder& holder : holders) {
+    holder.level = std::max(holder.level, state.NearestLevelOf(holder.node));
+  }
+  std::stable_sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
+    return std::pair(a.complete, a.level) > std::pair(b.complete, b.level);
+  });
+}
+
 Get::Get(const State& state, const Key& key, Levels levels)
     : climb_(state, key, state.options.bits_per_hop, state.options.closest_count,
              Climb::Covers::kOuterLevels, HighestLevel(levels)) {}
@@ -67,7 +76,9 @@ void Get::Finish(Turn& turn, const std::vector<Value>& values) {
 
 void Get::Found(Turn& turn, const std::vector<Value>& values) {
   turn.state.stats.gets_found += !values.empty();
-  turn.Finish(GetDone{id(), HoldersOf(values)});
+  std::vector<Holder> holders = HoldersOf(values);
+  PutNearestFirst(turn.state, holders);
+  turn.Finish(GetDone{id(), std::move(holders)});
 }
 
 }  // namespace reef::dsht

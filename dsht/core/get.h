@@ -17,6 +17,9 @@
 namespace reef::dsht {
 
 std::vector<Holder> HoldersOf(const std::vector<Value>& values);
+// The whole ones first, of those the nearer ones. A holder may be nearer than the level at which it
+// was found: what was kept for the world may be of a neighbour.
+void PutNearestFirst(const State& state, std::vector<Holder>& holders);
 
 class Get : public Operation {
  public:

@@ -140,6 +140,15 @@ const RoutingTable::Entry* State::EntryOf(const NodeId& id) const {
   return nullptr;
 }
 
+int State::NearestLevelOf(const NodeId& id) const {
+  const Sighting* sighting = sightings.Find(id);
+  const Levels said = sighting ? clusters.SharedWith(sighting->clusters) : kWorld;
+  for (int level = clusters.level_count() - 1; level > 0; --level) {
+    if ((said & OnlyLevel(level)) != 0 || TableOf(level).Find(id) != nullptr) return level;
+  }
+  return 0;
+}
+
 std::vector<Peer> State::AllPeers() const {
   std::vector<Peer> peers;
   std::set<NodeId> seen;

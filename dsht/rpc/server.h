@@ -44,7 +44,7 @@ class Server {
   StatusOr<Endpoint> Start();
 
   // Each ends one call. A call that is already over is ignored: its caller gave up.
-  void Reply(CallId call, const v1::Envelope& reply);
+  void Reply(CallId call, v1::Envelope&& reply);
   void Refuse(CallId call, const Status& why);
 
   // Refuses what is waiting and what still comes, then closes. Idempotent.

@@ -178,11 +178,30 @@ TEST_F(ClustersTest, AGetInTheWorldAloneFindsItThere) {
   net_.Put(0, kKey, 1h);
   net_.RunFor(5s);
 
+  bool in_a_cluster = false;
+  net_.filter = [&](size_t, size_t, const Message& message) {
+    const auto* query = std::get_if<GetQuery>(&message.body);
+    in_a_cluster |= query != nullptr && query->levels != kWorld;
+    return true;
+  };
+
+  const OperationId get = net_.Get(9, kKey, kWorld);
+  net_.RunFor(3s);
+
+  EXPECT_THAT(net_.Found(9, get), SizeIs(1));
+  EXPECT_FALSE(in_a_cluster);
+}
+
+TEST_F(ClustersTest, AHolderIsAsNearAsItIsWhereverItIsFound) {
+  JoinAndSettle();
+  net_.Put(0, kKey, 1h);
+  net_.RunFor(5s);
+
   const OperationId get = net_.Get(9, kKey, kWorld);
   net_.RunFor(3s);
 
   ASSERT_THAT(net_.Found(9, get), SizeIs(1));
-  EXPECT_EQ(net_.Found(9, get)[0].level, 0);
+  EXPECT_EQ(net_.Found(9, get)[0].level, 2);
 }
 
 TEST_F(ClustersTest, AWithdrawnValueIsGoneFromEveryLevel) {

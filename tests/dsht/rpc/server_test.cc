@@ -67,7 +67,7 @@ class TransportTest : public testing::Test {
   void Answer(Server::CallId call, uint32_t version) {
     v1::Envelope reply;
     reply.set_version(version);
-    server_->Reply(call, reply);
+    server_->Reply(call, std::move(reply));
   }
 
   // What the test waits for on the loop's thread: so many calls that have been handled.
