@@ -33,13 +33,14 @@ HandOverReply TakeOver(State& state, Instant now, const HandOverQuery& query) {
     bool taken = false;
     const size_t values = std::min(entry.values.size(), state.options.values_per_key_max);
     for (size_t v = 0; v < values; ++v) {
+      if (entry.values[v].level != 0) continue;  // a cluster's are not handed over
       taken |= state.values.Store(now, entry.key, entry.values[v], ValueStore::From::kCopy) ==
                StoreOutcome::kStored;
     }
     const size_t leases = std::min(entry.leases.size(), state.options.diameters.size());
     for (size_t l = 0; l < leases; ++l) {
       const Lease& lease = entry.leases[l];
-      if (!IsSound(state.options, lease)) continue;
+      if (!IsSound(state.options, lease) || lease.level != 0) continue;
       if (!MayReplace(state.leases.Find(now, entry.key, lease.level), lease)) continue;
       taken |= state.leases.Put(now, entry.key, lease);
     }
@@ -101,7 +102,7 @@ std::vector<Peer> OuterPeersFor(const State& state, Levels levels, const Key& ke
                                 const Id& next_target, const NodeId& asker) {
   const int level = HighestLevel(levels);
   const bool goes_on = level > 0 && (levels & OnlyLevel(level - 1)) != 0;
-  if (!goes_on || state.TableOf(level).KnowsCloser(key)) return {};
+  if (!goes_on) return {};
   return PeersFor(state, level - 1, key, next_target, asker, Suspects::kLeftOut);
 }
 
@@ -118,6 +119,9 @@ std::vector<Value> LiveValues(State& state, Instant now, const Key& key, Levels 
   };
   values.erase(std::unique(values.begin(), values.end(), same), values.end());
   state.rng.Shuffle(std::span<Value>(values));
+  std::stable_sort(values.begin(), values.end(), [](const Value& a, const Value& b) {
+    return std::pair(a.complete, a.level) > std::pair(b.complete, b.level);
+  });
   return values;
 }
 
@@ -131,7 +135,9 @@ StatusReply AnswerStatus(State& state, Instant now, const StatusQuery& query, co
   state.stats.loaded_answers += reply.loaded;
   if (asker != state.self.id) {
     reply.peers = PeersFor(state, level, query.key, query.next_target, asker, Suspects::kLeftOut);
-    reply.outer_peers = OuterPeersFor(state, query.levels, query.key, query.next_target, asker);
+    if (!state.TableOf(level).KnowsCloser(query.key)) {
+      reply.outer_peers = OuterPeersFor(state, query.levels, query.key, query.next_target, asker);
+    }
   }
   return reply;
 }
@@ -153,7 +159,8 @@ RenewReply AnswerRenew(State& state, Instant now, const RenewQuery& query) {
        state.world().Nearest(query.key, state.options.closest_count, true)) {
     reply.peers.push_back(entry->peer);
   }
-  if (!IsSound(state.options, query.lease) || !IsHeld(query.lease)) return reply;
+  const bool of_world = query.lease.level == 0;  // no others are granted
+  if (!of_world || !IsSound(state.options, query.lease) || !IsHeld(query.lease)) return reply;
   const std::optional<Lease> here = state.leases.Find(now, query.key, query.lease.level);
   if (!MayReplace(here, query.lease)) {
     if (IsHeld(*here)) reply.rival.push_back(*here);
@@ -215,9 +222,17 @@ void AnswerQuery(Turn& turn, const Message& message) {
           },
           [&](const GetQuery& q) {
             const int level = HighestLevel(q.levels);
-            reply(GetReply{LiveValues(state, now, q.key, q.levels & shared),
-                           PeersFor(state, level, q.key, q.next_target, asker, Suspects::kLeftOut),
-                           OuterPeersFor(state, q.levels & shared, q.key, q.next_target, asker)});
+            std::vector<Value> values = LiveValues(state, now, q.key, q.levels & shared);
+            if (values.size() > state.options.values_per_key_max) {
+              values.resize(state.options.values_per_key_max);
+            }
+            GetReply found{std::move(values), {}, {}};
+            found.peers = PeersFor(state, level, q.key, q.next_target, asker, Suspects::kLeftOut);
+            if (!state.TableOf(level).KnowsCloser(q.key)) {
+              found.outer_peers =
+                  OuterPeersFor(state, q.levels & shared, q.key, q.next_target, asker);
+            }
+            reply(std::move(found));
           },
           [&](const StatusQuery& q) {
             StatusQuery here = q;
@@ -247,7 +262,9 @@ void AnswerQuery(Turn& turn, const Message& message) {
             const bool foreign =
                 q.attempt.node != asker || (!q.value.empty() && q.value.front().publisher != asker);
             if (foreign) return reply(RefusedReply{Refusal::kInvalid});
-            AnswerRelease(state, now, q);
+            ReleaseQuery here = q;
+            here.levels &= shared;
+            AnswerRelease(state, now, here);
             reply(ReleaseReply{});
           },
           [&](const ContestQuery& q) { reply(AnswerContest(turn, q)); },

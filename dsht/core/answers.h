@@ -21,10 +21,11 @@ void AnswerQuery(Turn& turn, const Message& message);
 enum class Suspects : uint8_t { kLeftOut, kNamed };
 std::vector<Peer> PeersFor(const State& state, int level, const Key& key, const Id& next_target,
                            const NodeId& asker, Suspects suspects);
-// The same one level further out, for a walk of `levels` that has come to its end here; else none.
+// The same one level further out, if the walk of `levels` goes on there.
 std::vector<Peer> OuterPeersFor(const State& state, Levels levels, const Key& key,
                                 const Id& next_target, const NodeId& asker);
 
+// One of each publisher; the whole ones first, of those the nearer ones, else in random order.
 std::vector<Value> LiveValues(State& state, Instant now, const Key& key, Levels levels);
 // Of the highest of the query's levels. Counts as one request toward "loaded".
 StatusReply AnswerStatus(State& state, Instant now, const StatusQuery& query, const NodeId& asker);

@@ -599,7 +599,7 @@ void Claim::Release(Turn& turn, ClaimEnd end, Duration ttl) {
   const bool publish = end == ClaimEnd::kComplete && ttl > Duration::zero();
   if (phase_ == Phase::kFirst || phase_ == Phase::kConfirming) {
     GiveBack(turn, end == ClaimEnd::kComplete && !publish ? ClaimEnd::kFailed : end, ttl);
-    if (publish) {
+    if (publish && !state.IsAlone()) {
       StartPut(turn, PutRequest{.key = key_, .value = value_, .ttl = ttl}, Put::Reach::kClusters);
     }
   } else if (publish && told_nothing_) {

@@ -41,10 +41,6 @@ std::vector<Value> UsableValues(State& state, Instant now, const ClaimQuery& que
     return v.publisher == query.attempt.node || Contains(query.exclude, v.publisher) ||
            (!v.complete && Contains(query.behind, v.publisher));
   });
-  // The whole ones first, of those the nearer ones.
-  std::stable_sort(values.begin(), values.end(), [](const Value& a, const Value& b) {
-    return std::pair(a.complete, a.level) > std::pair(b.complete, b.level);
-  });
   if (values.size() > kHoldersMax) values.resize(kHoldersMax);
   return values;
 }
@@ -113,8 +109,10 @@ ClaimReply CloserFor(const State& state, const ClaimQuery& query) {
   if (query.attempt.node == state.self.id) return reply;
   reply.peers = PeersFor(state, HighestLevel(query.levels), query.key, query.next_target,
                          query.attempt.node, Suspects::kNamed);
-  reply.outer_peers =
-      OuterPeersFor(state, query.levels, query.key, query.next_target, query.attempt.node);
+  if (LevelReached(state, query) < HighestLevel(query.levels)) {
+    reply.outer_peers =
+        OuterPeersFor(state, query.levels, query.key, query.next_target, query.attempt.node);
+  }
   return reply;
 }
 

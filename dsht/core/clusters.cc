@@ -24,10 +24,17 @@ constexpr double kTiny = 8;
 // Fewer members prove nothing against our own cluster.
 constexpr size_t kViolationsOfMin = 4;
 constexpr size_t kShunnedMax = 64;
+constexpr Duration kHollowFor = std::chrono::seconds(15);
 // Members measured just to see what is there: too few for a large cluster to be judged by.
 constexpr size_t kLook = 4;
 constexpr Duration kYoung = std::chrono::minutes(30);
 constexpr Duration kPauseWhileTiny = std::chrono::minutes(1);
+
+uint64_t MedianOf(std::vector<uint64_t>& values) {
+  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
 }  // namespace
 
@@ -87,13 +94,11 @@ void Clusters::OnAnswered(Turn& turn, const Peer& peer, Duration rtt,
 }
 
 void Clusters::OnHeard(Turn& turn, const Peer& peer, const std::vector<ClusterInfo>& theirs) {
-  State& state = turn.state;
-  state.sightings.Heard(peer.id, theirs);
   const Levels shared = SharedWith(theirs);
   for (int level = 1; level < level_count(); ++level) {
-    if ((shared & OnlyLevel(level)) == 0 && state.TableOf(level).Remove(peer.id)) {
-      ReviewSoon(turn.now, state.rng);
-    }
+    const RoutingTable::Entry* member = turn.state.TableOf(level).Find(peer.id);
+    // Anybody may ask in its name: what it answers itself counts.
+    if (member != nullptr && (shared & OnlyLevel(level)) == 0) return turn.Ping(Peer(member->peer));
   }
 }
 
@@ -124,36 +129,37 @@ void Clusters::OnTick(Turn& turn) {
 uint64_t Clusters::SizeOf(const State& state, int level) const {
   const uint64_t counted = state.TableOf(level).SizeEstimate();
   if (level == 0 || static_cast<double>(counted) < kTiny) return counted;
-  // One node's estimate is rough; the mean of many is not.
-  double sum = static_cast<double>(counted);
-  size_t count = 1;
-  for (const auto& [id, sighting] : state.sightings.all()) {
+  // One node's estimate is rough, and one may lie; the median of many is neither.
+  std::vector<uint64_t> said = {counted};
+  for (const Sighting& sighting : state.sightings.all()) {
     const ClusterInfo* info = InfoOf(sighting.clusters, level);
-    if (info == nullptr || info->cluster != IdOf(level)) continue;
-    sum += static_cast<double>(info->size_estimate);
-    ++count;
+    if (info != nullptr && info->cluster == IdOf(level)) said.push_back(info->size_estimate);
   }
-  return static_cast<uint64_t>(std::lround(sum / static_cast<double>(count)));
+  return MedianOf(said);
 }
 
 Clusters::Tallies Clusters::TallyUp(const State& state, Instant now, int level) const {
   const Duration diameter = state.options.diameters[static_cast<size_t>(level)];
   Tallies tallies;
-  for (const auto& [id, sighting] : state.sightings.all()) {
+  for (const Sighting& sighting : state.sightings.all()) {
     const ClusterInfo* info = InfoOf(sighting.clusters, level);
     if (info == nullptr || info->cluster == IdOf(level)) continue;
     if (now - sighting.at > kEvidenceFor) continue;
     Tally& tally = tallies[info->cluster];
     ++tally.measured;
     tally.within += sighting.rtt.min() <= diameter;
-    tally.size += static_cast<double>(info->size_estimate);
+    tally.said.push_back(info->size_estimate);
     tally.age = std::max(tally.age, info->age);
     if (sighting.rtt.min() < tally.nearest_rtt) {
       tally.nearest_rtt = sighting.rtt.min();
       tally.nearest = &sighting.peer;
     }
   }
-  for (auto& [id, tally] : tallies) tally.size /= static_cast<double>(tally.measured);
+  // No cluster is larger than the world.
+  const auto most = 2 * static_cast<double>(state.world().SizeEstimate());
+  for (auto& [id, tally] : tallies) {
+    tally.size = std::min(static_cast<double>(MedianOf(tally.said)), most);
+  }
   return tallies;
 }
 
@@ -170,12 +176,11 @@ bool Clusters::IsOwnBad(const State& state, int level) const {
          state.options.violations_share * static_cast<double>(members.size());
 }
 
-bool Clusters::IsPreferred(const State& state, int level, const Id& id, const Tally& tally,
-                           bool own_is_bad) const {
-  if (own_is_bad) return true;
-  const double own = static_cast<double>(SizeOf(state, level));
-  if (tally.size > state.options.larger_by * own) return true;
-  return own < kTiny && tally.size >= own && id < IdOf(level);
+bool Clusters::IsPreferred(const Options& options, const Own& own, const Id& id,
+                           const Tally& tally) const {
+  if (own.is_bad) return true;
+  if (tally.size > options.larger_by * own.size) return true;
+  return own.size < kTiny && tally.size >= own.size && id < own.id;
 }
 
 bool Clusters::IsShunned(Instant now, int level, const Id& id) const {
@@ -183,17 +188,20 @@ bool Clusters::IsShunned(Instant now, int level, const Id& id) const {
   return it != shunned_.end() && it->second.until > now;
 }
 
-void Clusters::Shun(const Options& options, Instant now, int level, const Id& id) {
+void Clusters::Shun(const Options& options, Instant now, int level, const Id& id, Fault fault) {
   if (shunned_.size() >= kShunnedMax) {
     shunned_.erase(std::min_element(
         shunned_.begin(), shunned_.end(),
         [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
   }
   Shunned& shunned = shunned_[{level, id}];
-  // Much changes while all are young.
-  const bool young = now - started_at_ < kYoung;
-  shunned.pause = young ? options.shun_young
-                        : std::clamp(4 * shunned.pause, options.shun_min, options.shun_max);
+  if (fault == Fault::kHollow) {
+    shunned.pause = std::clamp(2 * shunned.pause, kHollowFor, options.shun_max);
+  } else if (now - started_at_ < kYoung) {
+    shunned.pause = options.shun_young;  // much changes while all are young
+  } else {
+    shunned.pause = std::clamp(4 * shunned.pause, options.shun_min, options.shun_max);
+  }
   shunned.until = now + shunned.pause;
 }
 
@@ -202,6 +210,7 @@ void Clusters::Review(Turn& turn, int level) {
   const bool bad = IsOwnBad(turn.state, level);
   own.bad_reviews = bad ? own.bad_reviews + 1 : 0;
   if (own.surveying) return;
+  const Own ours{own.id, static_cast<double>(SizeOf(turn.state, level)), bad};
   const Tallies tallies = TallyUp(turn.state, turn.now, level);
   const Duration diameter = turn.state.options.diameters[static_cast<size_t>(level)];
   const Id* best_id = nullptr;
@@ -209,13 +218,13 @@ void Clusters::Review(Turn& turn, int level) {
   for (const auto& [id, tally] : tallies) {
     const bool near = tally.nearest_rtt <= diameter && 2 * tally.within >= tally.measured;
     if (!near || IsShunned(turn.now, level, id)) continue;
-    if (!IsPreferred(turn.state, level, id, tally, bad)) continue;
+    if (!IsPreferred(turn.state.options, ours, id, tally)) continue;
     if (best != nullptr && best->size >= tally.size) continue;
     best_id = &id;
     best = &tally;
   }
   if (best != nullptr) {
-    return BeginSurvey(turn, level, *best_id, *best->nearest, turn.state.options.samples_min);
+    return BeginSurvey(turn, level, *best_id, *best, turn.state.options.samples_min);
   }
   if (bad) return GoAlone(turn, level);
   Scout(turn, level, tallies);
@@ -238,13 +247,16 @@ void Clusters::Scout(Turn& turn, int level, const Tallies& tallies) {
   });
   const auto near = static_cast<uint64_t>(beyond - known.begin());
   const auto& [id, tally] = *known[near == 0 ? 0 : turn.state.rng.Below(near)];
-  BeginSurvey(turn, level, id, *tally.nearest, kLook);
+  BeginSurvey(turn, level, id, tally, kLook);
 }
 
-void Clusters::BeginSurvey(Turn& turn, int level, const Id& cluster, const Peer& member,
+void Clusters::BeginSurvey(Turn& turn, int level, const Id& cluster, const Tally& tally,
                            size_t samples) {
   levels_[static_cast<size_t>(level)].surveying = true;
-  turn.Begin<Survey>(level, Id(cluster), Peer(member), samples).Start(turn);
+  const size_t members = static_cast<size_t>(std::max(1.0, tally.size));
+  const bool thorough = samples >= turn.state.options.samples_min;
+  turn.Begin<Survey>(level, Id(cluster), Peer(*tally.nearest), std::min(samples, members), thorough)
+      .Start(turn);
 }
 
 void Clusters::OnSurveyed(Turn& turn, int level, const Id& cluster, const Sample& sample) {
@@ -254,15 +266,18 @@ void Clusters::OnSurveyed(Turn& turn, int level, const Id& cluster, const Sample
   const bool bad = IsOwnBad(state, level);
   const bool acceptable = static_cast<double>(sample.within) >=
                           state.options.acceptable_share * static_cast<double>(sample.members);
+  const Own ours{own.id, static_cast<double>(SizeOf(state, level)), bad};
   const Tallies tallies = TallyUp(state, turn.now, level);
   const auto it = tallies.find(cluster);
   const bool enough = 2 * static_cast<double>(sample.members) >=
                       std::min(static_cast<double>(state.options.samples_min),
                                it == tallies.end() ? 1 : it->second.size);
-  if (it != tallies.end() && enough) {
-    if (!acceptable) {
-      Shun(state.options, turn.now, level, cluster);
-    } else if (IsPreferred(state, level, cluster, it->second, bad)) {
+  if (it != tallies.end()) {
+    if (sample.thorough && !enough) {
+      Shun(state.options, turn.now, level, cluster, Fault::kHollow);
+    } else if (enough && !acceptable) {
+      Shun(state.options, turn.now, level, cluster, Fault::kTooFar);
+    } else if (enough && IsPreferred(state.options, ours, cluster, it->second)) {
       return MoveTo(turn, level, cluster, it->second.age);
     }
   }
@@ -273,7 +288,7 @@ void Clusters::MoveTo(Turn& turn, int level, const Id& id, Duration age) {
   State& state = turn.state;
   Level& own = levels_[static_cast<size_t>(level)];
   if (SizeOf(state, level) > 1 && IsOwnBad(state, level)) {
-    Shun(state.options, turn.now, level, own.id);
+    Shun(state.options, turn.now, level, own.id, Fault::kTooFar);
   }
   own.id = id;
   own.created = turn.now - std::min(age, turn.now - Instant{});
@@ -282,9 +297,10 @@ void Clusters::MoveTo(Turn& turn, int level, const Id& id, Duration age) {
   RoutingTable& table = state.TableOf(level);
   table.Clear();
   state.values.DropLevel(level);
-  for (const auto& [node, sighting] : state.sightings.all()) {
+  for (const Sighting& sighting : state.sightings.all()) {
     const ClusterInfo* info = InfoOf(sighting.clusters, level);
-    if (info != nullptr && info->cluster == id) {
+    const bool recent = turn.now - sighting.at <= kEvidenceFor;
+    if (recent && info != nullptr && info->cluster == id) {
       table.Answered(sighting.at, sighting.peer, sighting.rtt.min());
     }
   }

@@ -68,7 +68,8 @@ class Clusters {
   // Some members of a cluster, chosen by chance.
   struct Sample {
     size_t members = 0;
-    size_t within = 0;  // the diameter
+    size_t within = 0;      // the diameter
+    bool thorough = false;  // as many were looked for as a verdict takes
   };
   // From Survey.
   void OnSurveyed(Turn& turn, int level, const Id& cluster, const Sample& sample);
@@ -87,8 +88,9 @@ class Clusters {
   // What is known of a cluster from sightings of its members.
   struct Tally {
     size_t measured = 0;
-    size_t within = 0;  // the diameter of the level
-    double size = 0;    // the mean of what its members say
+    size_t within = 0;           // the diameter of the level
+    std::vector<uint64_t> said;  // by its members, of its size
+    double size = 0;             // the median of that
     const Peer* nearest = nullptr;
     Duration nearest_rtt = Duration::max();
     Duration age{};
@@ -97,12 +99,20 @@ class Clusters {
 
   Tallies TallyUp(const State& state, Instant now, int level) const;
   bool IsOwnBad(const State& state, int level) const;
-  bool IsPreferred(const State& state, int level, const Id& id, const Tally& tally,
-                   bool own_is_bad) const;
+  struct Own {
+    const Id& id;
+    double size = 1;
+    bool is_bad = false;
+  };
+  bool IsPreferred(const Options& options, const Own& own, const Id& id, const Tally& tally) const;
   bool IsShunned(Instant now, int level, const Id& id) const;
-  void Shun(const Options& options, Instant now, int level, const Id& id);
+  enum class Fault : uint8_t {
+    kTooFar,
+    kHollow,  // no sample is to be had: it is not what it says of its size, or is falling apart
+  };
+  void Shun(const Options& options, Instant now, int level, const Id& id, Fault fault);
   void Review(Turn& turn, int level);
-  void BeginSurvey(Turn& turn, int level, const Id& cluster, const Peer& member, size_t samples);
+  void BeginSurvey(Turn& turn, int level, const Id& cluster, const Tally& tally, size_t samples);
   void Scout(Turn& turn, int level, const Tallies& tallies);
   void MoveTo(Turn& turn, int level, const Id& id, Duration age);
   void GoAlone(Turn& turn, int level);

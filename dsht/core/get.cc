@@ -19,7 +19,9 @@ std::vector<Holder> HoldersOf(const std::vector<Value>& values) {
 
 void PutNearestFirst(const State& state, std::vector<Holder>& holders) {
   for (Holder& holder : holders) {
-    holder.level = std::max(holder.level, state.NearestLevelOf(holder.node));
+    // What it says itself counts more than what was kept about it: it may have moved since.
+    const bool known = state.sightings.Find(holder.node) != nullptr;
+    holder.level = state.NearestLevelOf(holder.node, known ? 0 : holder.level);
   }
   std::stable_sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
     return std::pair(a.complete, a.level) > std::pair(b.complete, b.level);

@@ -30,7 +30,8 @@ void Hints::Found(Turn& turn, const std::vector<Value>& values) {
   for (const Value& value : values) {
     const std::optional<Endpoint> rpc = Endpoint::Parse(value.bytes);
     // Anybody may write anything there: only an address of this prefix is tried.
-    const bool sound = rpc && rpc->port != 0 && HasHint(rpc->address) &&
+    const bool sound = rpc && rpc->port != 0 && value.publisher != NodeId{} &&
+                       value.ttl <= state.options.hint_ttl && HasHint(rpc->address) &&
                        HintKey(rpc->address) == HintKey(state.self.rpc.address);
     if (sound) turn.Ping(Peer{.id = value.publisher, .rpc = *rpc});
   }

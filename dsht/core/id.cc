@@ -63,10 +63,6 @@ int SharedPrefix(const Id& a, const Id& b) {
   return 128 + std::countl_zero(low);
 }
 
-uint64_t Head(const Id& id) {
-  return LoadBig64(id.bytes.data());
-}
-
 bool Closer(const Key& key, const Id& a, const Id& b) {
   const uint64_t k0 = LoadBig64(key.bytes.data());
   const uint64_t a0 = LoadBig64(a.bytes.data()) ^ k0;

@@ -8,9 +8,11 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,7 +43,24 @@ struct Id {
     return (bytes[static_cast<size_t>(index / 8)] >> (7 - index % 8)) & 1;
   }
 
-  friend auto operator<=>(const Id&, const Id&) = default;
+  // As the defaults; with a constant length the compiler needs no call, and ids are compared all
+  // the time.
+  friend bool operator==(const Id& a, const Id& b) {
+    return std::memcmp(a.bytes.data(), b.bytes.data(), kIdBytes) == 0;
+  }
+  friend std::strong_ordering operator<=>(const Id& a, const Id& b) {
+    const uint64_t head_a = a.Head();
+    const uint64_t head_b = b.Head();
+    if (head_a != head_b) return head_a <=> head_b;
+    return std::memcmp(a.bytes.data(), b.bytes.data(), kIdBytes) <=> 0;
+  }
+
+  // The first 64 bits as a number: decides nearly every comparison.
+  uint64_t Head() const {
+    uint64_t x;
+    std::memcpy(&x, bytes.data(), sizeof x);
+    return std::endian::native == std::endian::little ? __builtin_bswap64(x) : x;
+  }
 };
 
 using Key = Id;
@@ -53,8 +72,9 @@ Id Distance(const Id& a, const Id& b);
 // The number of leading bits that a and b share: 0 to 160.
 int SharedPrefix(const Id& a, const Id& b);
 
-// The first 64 bits as a number: decides nearly every comparison of distances.
-uint64_t Head(const Id& id);
+inline uint64_t Head(const Id& id) {
+  return id.Head();
+}
 
 // True if a is strictly closer to key than b.
 bool Closer(const Key& key, const Id& a, const Id& b);

@@ -106,7 +106,8 @@ void OnReply(Turn& turn, const Message& message) {
   const auto operation = state.operations.find(rpc->operation);
   if (operation == state.operations.end()) return;
   const bool inside = (state.clusters.SharedWith(message.header.clusters) >> rpc->level) & 1;
-  rpc->outside = !inside;
+  // A grant or a holder counts even if this node has moved to another cluster meanwhile.
+  rpc->outside = !inside && !std::holds_alternative<ClaimReply>(message.body);
   if (rpc->outside) return operation->second->OnFailure(turn, *rpc);
   operation->second->OnReply(turn, *rpc, message.body);
 }
@@ -140,13 +141,18 @@ const RoutingTable::Entry* State::EntryOf(const NodeId& id) const {
   return nullptr;
 }
 
-int State::NearestLevelOf(const NodeId& id) const {
+bool State::IsAlone() const {
+  return std::all_of(tables.begin() + 1, tables.end(),
+                     [](const RoutingTable& table) { return table.size() == 0; });
+}
+
+int State::NearestLevelOf(const NodeId& id, int otherwise) const {
   const Sighting* sighting = sightings.Find(id);
   const Levels said = sighting ? clusters.SharedWith(sighting->clusters) : kWorld;
   for (int level = clusters.level_count() - 1; level > 0; --level) {
     if ((said & OnlyLevel(level)) != 0 || TableOf(level).Find(id) != nullptr) return level;
   }
-  return 0;
+  return otherwise;
 }
 
 std::vector<Peer> State::AllPeers() const {

@@ -13,10 +13,11 @@ namespace {
 // Rpc::step.
 enum Step : uint8_t { kStepStatus, kStepStore, kStepCopy, kStepCopyAgain };
 
-// The key is asked for often there and has values, so it is known further out too. Loaded alone
-// does not say so: a status that is asked again for want of an answer counts twice.
-bool IsKnown(const StatusReply& status) {
-  return status.loaded && status.value_count > 0;
+// The key is asked for often there and has a value of somebody else's that lives as long, so it is
+// known further out too. Loaded alone does not say so: a status that is asked again for want of an
+// answer counts twice, and what is there may be our own.
+bool IsKnown(const StatusReply& status, Duration ttl) {
+  return status.loaded && status.value_count > 1 && status.shortest_ttl * 2 >= ttl;
 }
 
 }  // namespace
@@ -53,7 +54,7 @@ void Put::BeginLevel(Turn& turn) {
   if (!Takes(state.options, here)) {
     return Finish(turn, stored_ > 0 ? outcome_ : PutOutcome::kSaturated);
   }
-  stack_.push_back({state.self, IsKnown(here)});
+  stack_.push_back({state.self, IsKnown(here, value_.ttl)});
   Advance(turn);
 }
 
@@ -78,7 +79,7 @@ void Put::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
         stopped_short_ = true;
         return Reverse(turn);
       }
-      stack_.push_back({rpc.to, IsKnown(*status)});
+      stack_.push_back({rpc.to, IsKnown(*status, value_.ttl)});
       return Advance(turn);
     }
     case kStepStore: {

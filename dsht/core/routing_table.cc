@@ -46,10 +46,14 @@ RoutingTable::RoutingTable(const NodeId& self, size_t bucket_size, size_t prefix
 }
 
 size_t RoutingTable::LowerBound(const NodeId& id) const {
-  const auto it = std::lower_bound(
-      entries_.begin(), entries_.end(), id,
-      [this](const Entry& e, const NodeId& wanted) { return Closer(self_, e.peer.id, wanted); });
-  return static_cast<size_t>(it - entries_.begin());
+  const uint64_t self = Head(self_);
+  const uint64_t wanted = Head(id) ^ self;
+  const auto it = std::partition_point(heads_.begin(), heads_.end(), [&](const uint64_t& head) {
+    const uint64_t d = head ^ self;
+    if (d != wanted) return d < wanted;
+    return Closer(self_, entries_[static_cast<size_t>(&head - heads_.data())].peer.id, id);
+  });
+  return static_cast<size_t>(it - heads_.begin());
 }
 
 size_t RoutingTable::IndexOf(const NodeId& id) const {
@@ -59,14 +63,17 @@ size_t RoutingTable::IndexOf(const NodeId& id) const {
 
 RoutingTable::Range RoutingTable::Bucket(int shared_prefix) const {
   // Nearest first: longer shared prefixes come before shorter ones.
-  const auto begin = std::partition_point(entries_.begin(), entries_.end(), [&](const Entry& e) {
-    return SharedPrefix(self_, e.peer.id) > shared_prefix;
+  const uint64_t self = Head(self_);
+  const auto shared = [&](const uint64_t& head) {
+    if (head != self) return std::countl_zero(head ^ self);
+    return SharedPrefix(self_, entries_[static_cast<size_t>(&head - heads_.data())].peer.id);
+  };
+  const auto begin = std::partition_point(heads_.begin(), heads_.end(), [&](const uint64_t& head) {
+    return shared(head) > shared_prefix;
   });
-  const auto end = std::partition_point(begin, entries_.end(), [&](const Entry& e) {
-    return SharedPrefix(self_, e.peer.id) == shared_prefix;
-  });
-  return {static_cast<size_t>(begin - entries_.begin()),
-          static_cast<size_t>(end - entries_.begin())};
+  const auto end = std::partition_point(
+      begin, heads_.end(), [&](const uint64_t& head) { return shared(head) == shared_prefix; });
+  return {static_cast<size_t>(begin - heads_.begin()), static_cast<size_t>(end - heads_.begin())};
 }
 
 RoutingTable::Offer RoutingTable::Room(const Peer& peer) const {

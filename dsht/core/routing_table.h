@@ -24,11 +24,11 @@
 
 namespace reef::dsht {
 
-// Smoothed and minimum round trip, in microseconds to be small; 0 before the first measurement. The
-// minimum follows slowly when the way has become longer.
 // What is left of a minimum when it was not met again: an eighth nearer to what is usual.
 uint32_t MinimumAfter(uint32_t minimum, uint32_t smoothed);
 
+// Smoothed and minimum round trip, in microseconds to be small; 0 before the first measurement. The
+// minimum follows slowly when the way has become longer.
 struct RoundTrip {
   uint32_t smoothed_us = 0;
   uint32_t min_us = 0;

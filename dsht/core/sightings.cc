@@ -7,13 +7,6 @@
 
 namespace reef::dsht {
 
-namespace {
-
-// Who answers again so soon keeps its place in the order of age: a busy peer costs nothing.
-constexpr Duration kAgeStep = std::chrono::seconds(1);
-
-}  // namespace
-
 const ClusterInfo* InfoOf(const std::vector<ClusterInfo>& clusters, int level) {
   const auto it = std::find_if(clusters.begin(), clusters.end(),
                                [level](const ClusterInfo& info) { return info.level == level; });
@@ -24,44 +17,46 @@ Sightings::Sightings(size_t nodes_max) : nodes_max_(nodes_max) {
   REEF_CHECK(nodes_max > 0);
 }
 
-void Sightings::Answered(Instant now, const Peer& peer, Duration rtt,
-                         const std::vector<ClusterInfo>& clusters) {
-  const auto it = all_.find(peer.id);
-  if (it != all_.end()) {
-    Sighting& known = it->second;
-    // Under another address it is another way.
-    if (known.peer.rpc != peer.rpc) known.rtt = RoundTrip{};
-    known.rtt.Measured(rtt);
-    known.peer = peer;
-    if (known.clusters != clusters) known.clusters = clusters;
-    if (now - known.at < kAgeStep) return;
-    by_age_.erase({known.at, peer.id});
-    known.at = now;
-    by_age_.emplace(now, peer.id);
-    return;
+const Sighting* Sightings::Find(const NodeId& id) const {
+  const uint64_t head = Head(id);
+  for (size_t i = 0; i < heads_.size(); ++i) {
+    if (heads_[i] == head && all_[i].peer.id == id) return &all_[i];
   }
-  if (all_.size() >= nodes_max_) Remove(NodeId(by_age_.begin()->second));
-  Sighting fresh{peer, {}, now, clusters};
-  fresh.rtt.Measured(rtt);
-  all_.emplace(peer.id, std::move(fresh));
-  by_age_.emplace(now, peer.id);
+  return nullptr;
 }
 
-void Sightings::Heard(const NodeId& id, const std::vector<ClusterInfo>& clusters) {
-  const auto it = all_.find(id);
-  if (it != all_.end() && it->second.clusters != clusters) it->second.clusters = clusters;
+Sighting* Sightings::Known(const NodeId& id) {
+  return const_cast<Sighting*>(static_cast<const Sightings*>(this)->Find(id));
+}
+
+void Sightings::Answered(Instant now, const Peer& peer, Duration rtt,
+                         const std::vector<ClusterInfo>& clusters) {
+  Sighting* known = Known(peer.id);
+  if (known == nullptr) {
+    if (all_.size() < nodes_max_) {
+      known = &all_.emplace_back();
+      heads_.push_back(0);
+    } else {
+      known = &*std::min_element(all_.begin(), all_.end(),
+                                 [](const auto& a, const auto& b) { return a.at < b.at; });
+      *known = Sighting{};
+    }
+    heads_[static_cast<size_t>(known - all_.data())] = Head(peer.id);
+  } else if (known->peer.rpc != peer.rpc) {
+    known->rtt = RoundTrip{};  // another way
+  }
+  known->peer = peer;
+  known->rtt.Measured(rtt);
+  known->at = now;
+  if (known->clusters != clusters) known->clusters = clusters;
 }
 
 void Sightings::Remove(const NodeId& id) {
-  const auto it = all_.find(id);
-  if (it == all_.end()) return;
-  by_age_.erase({it->second.at, id});
-  all_.erase(it);
-}
-
-const Sighting* Sightings::Find(const NodeId& id) const {
-  const auto it = all_.find(id);
-  return it == all_.end() ? nullptr : &it->second;
+  const Sighting* known = Find(id);
+  if (known == nullptr) return;
+  const auto at = known - all_.data();
+  all_.erase(all_.begin() + at);
+  heads_.erase(heads_.begin() + at);
 }
 
 }  // namespace reef::dsht

@@ -9,9 +9,7 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
-#include <set>
-#include <utility>
+#include <cstdint>
 #include <vector>
 
 #include "base/instant.h"
@@ -36,20 +34,23 @@ class Sightings {
  public:
   explicit Sightings(size_t nodes_max);
 
-  // `peer` answered after `rtt`.
+  // `peer` answered after `rtt`. If it is new and there is no room, whoever answered longest ago is
+  // forgotten.
   void Answered(Instant now, const Peer& peer, Duration rtt,
                 const std::vector<ClusterInfo>& clusters);
-  // It asked us something: no round trip, but its clusters may be news.
-  void Heard(const NodeId& id, const std::vector<ClusterInfo>& clusters);
   void Remove(const NodeId& id);
 
+  // Both borrowed until the next change.
   const Sighting* Find(const NodeId& id) const;
-  const std::map<NodeId, Sighting>& all() const { return all_; }
+  const std::vector<Sighting>& all() const { return all_; }
 
  private:
+  Sighting* Known(const NodeId& id);
+
   size_t nodes_max_;
-  std::map<NodeId, Sighting> all_;
-  std::set<std::pair<Instant, NodeId>> by_age_;
+  std::vector<Sighting> all_;
+  // The first 8 bytes of the id of all_[i]: this is looked through with every message.
+  std::vector<uint64_t> heads_;
 };
 
 }  // namespace reef::dsht

@@ -44,8 +44,11 @@ struct State {
   // In whichever table it is; null: in none.
   const RoutingTable::Entry* EntryOf(const NodeId& id) const;
 
-  // The nearest level at which that node is known to be in our cluster; 0 if it is not known.
-  int NearestLevelOf(const NodeId& id) const;
+  // In every cluster but the world.
+  bool IsAlone() const;
+  // The nearest level at which that node is known to be in our cluster, `otherwise` if it is in
+  // none.
+  int NearestLevelOf(const NodeId& id, int otherwise) const;
 
   // The peers of all tables, those of the world first, nearest to this node's id first in each.
   std::vector<Peer> AllPeers() const;

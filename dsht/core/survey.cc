@@ -20,12 +20,14 @@ constexpr Duration kFresh = std::chrono::minutes(2);
 
 }  // namespace
 
-Survey::Survey(int level, const Id& cluster, const Peer& member, size_t samples_max)
+Survey::Survey(int level, const Id& cluster, const Peer& member, size_t wanted, bool thorough)
     : level_(level),
       cluster_(cluster),
-      first_(member.id),
-      samples_max_(samples_max),
-      member_(member) {}
+      wanted_(wanted),
+      thorough_(thorough),
+      member_(member),
+      sample_{member.id},
+      places_{member.rpc} {}
 
 void Survey::Start(Turn& turn) {
   ++turn.state.stats.surveys;
@@ -55,13 +57,15 @@ void Survey::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
 
 void Survey::PingThose(Turn& turn, const std::vector<Peer>& peers) {
   const size_t count = std::min(peers.size(), turn.state.options.reply_peers_max);
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count && sample_.size() < wanted_; ++i) {
     const Peer& peer = peers[i];
-    if (sample_.size() >= Wanted(turn) || !sample_.insert(peer.id).second) continue;
-    const Sighting* known = turn.state.sightings.Find(peer.id);
-    const bool fresh = known != nullptr && turn.now - known->at < kFresh;
     const bool reachable = peer.rpc.port != 0 && !peer.rpc.address.IsUnspecified();
-    if (fresh || !reachable || peer.id == turn.state.self.id || peer.id == NodeId{}) continue;
+    const bool possible = reachable && peer.id != turn.state.self.id && peer.id != NodeId{};
+    // One machine is no crowd, whatever ids it goes by.
+    if (!possible || !places_.insert(peer.rpc).second) continue;
+    sample_.insert(peer.id);
+    const Sighting* known = turn.state.sightings.Find(peer.id);
+    if (known != nullptr && turn.now - known->at < kFresh) continue;
     ++in_flight_;
     turn.AskWithin(id(), peer, PingQuery{}, kStepPing, turn.state.options.rpc_timeout_max);
   }
@@ -72,18 +76,10 @@ void Survey::OnFailure(Turn& turn, const Rpc&) {
   Advance(turn);
 }
 
-// As many as there are, if they are few.
-size_t Survey::Wanted(const Turn& turn) const {
-  const Sighting* sighting = turn.state.sightings.Find(member_.id);
-  const ClusterInfo* info = sighting ? InfoOf(sighting->clusters, level_) : nullptr;
-  const uint64_t size = info ? std::max<uint64_t>(info->size_estimate, 1) : 1;
-  return static_cast<size_t>(std::min<uint64_t>(size, samples_max_));
-}
-
 void Survey::Advance(Turn& turn) {
   if (in_flight_ > 0) return;
   State& state = turn.state;
-  if (rounds_ < kRoundsMax && sample_.size() < Wanted(turn)) {
+  if (rounds_ < kRoundsMax && sample_.size() < wanted_) {
     std::vector<const Peer*> members;
     for (const NodeId& id : sample_) {
       if (IsMember(turn, id)) members.push_back(&state.sightings.Find(id)->peer);
@@ -93,8 +89,7 @@ void Survey::Advance(Turn& turn) {
       return AskMember(turn);
     }
   }
-  Clusters::Sample sample;
-  sample_.insert(first_);
+  Clusters::Sample sample{.thorough = thorough_};
   const Duration diameter = state.options.diameters[static_cast<size_t>(level_)];
   for (const NodeId& id : sample_) {
     if (!IsMember(turn, id)) continue;

@@ -22,8 +22,8 @@ namespace reef::dsht {
 class Survey : public Operation {
  public:
   // `member` was in `cluster`, which is not ours, when it last spoke.
-  // Measures at most `samples_max`.
-  Survey(int level, const Id& cluster, const Peer& member, size_t samples_max);
+  // Measures `wanted` members if there are so many; `thorough` is passed on.
+  Survey(int level, const Id& cluster, const Peer& member, size_t wanted, bool thorough);
 
   void Start(Turn& turn);
 
@@ -32,17 +32,17 @@ class Survey : public Operation {
 
  private:
   bool IsMember(const Turn& turn, const NodeId& id) const;
-  size_t Wanted(const Turn& turn) const;
   void AskMember(Turn& turn);
   void PingThose(Turn& turn, const std::vector<Peer>& peers);
   void Advance(Turn& turn);
 
   const int level_;
   const Id cluster_;
-  const NodeId first_;
-  const size_t samples_max_;
-  Peer member_;
+  const size_t wanted_;
+  const bool thorough_;
+  Peer member_;  // whom to ask next
   std::set<NodeId> sample_;
+  std::set<Endpoint> places_;  // of the sample
   size_t rounds_ = 0;
   size_t in_flight_ = 0;
 };

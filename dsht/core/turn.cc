@@ -118,7 +118,8 @@ void Turn::Reply(RpcId rpc, Body reply) {
 }
 
 void Turn::Ping(const Peer& peer) {
-  const bool needless = peer.id == state.self.id || state.pinging.contains(peer.id);
+  const bool needless =
+      peer.id == state.self.id || peer.id == NodeId{} || state.pinging.contains(peer.id);
   if (needless || state.pinging.size() >= kPingsMax) return;
   state.pinging.insert(peer.id);
   PingNow(peer, 0);

@@ -223,6 +223,8 @@ void Upkeep::OnFailed(Turn& turn, const Rpc& rpc) {
   if (rpc.step == 0) return turn.PingNow(rpc.to, 1);
   state.pinging.erase(id);
   state.unreachable.Add({id, rpc.to.rpc}, turn.now + kUnreachableFor);
+  const Sighting* sighting = state.sightings.Find(id);
+  if (sighting != nullptr && sighting->peer.rpc == rpc.to.rpc) state.sightings.Remove(id);
   if (!known) return;
   const bool was_neighbour = IsNeighbour(turn, id);
   state.Forget(id);

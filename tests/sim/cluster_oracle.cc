@@ -107,6 +107,7 @@ Partition IdealClusters(size_t nodes, const RttOf& rtt, const OracleRule& rule, 
     moved = false;
     for (const size_t node : order) moved |= known.Review(node);
   }
+  REEF_CHECK(!moved) << "it does not come to rest";
   return known.TakePartition();
 }
 

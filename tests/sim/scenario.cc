@@ -110,7 +110,9 @@ class Player {
   void GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht::Levels levels,
                 const std::string& name);
   // Two members of one cluster of the nearest level.
-  std::pair<NodeIndex, NodeIndex> RandomNeighbours();
+  std::pair<NodeIndex, NodeIndex> RandomNeighbours(
+      const std::map<uint32_t, std::vector<NodeIndex>>& clusters, const std::vector<NodeIndex>& up,
+      const Partition& partition);
   void OnGot(const dsht::Key& key, Instant asked, const dsht::Finished& finished);
   bool SomebodyStores(const dsht::Key& key) const;
   // The oracle over every node's bounds.
@@ -292,9 +294,14 @@ void Player::Do(const v1::GetKeys& step) {
 void Player::DoNear(const v1::GetKeys& step) {
   const Duration gap = Duration(milliseconds(step.over_ms())) / std::max(1u, step.count());
   const Duration wait = std::chrono::seconds(5);
+  const std::vector<NodeIndex> up = AllUp();
+  const Partition partition = ClustersAt(up, static_cast<int>(options_.diameters.size()) - 1);
+  std::map<uint32_t, std::vector<NodeIndex>> clusters;
+  for (size_t at = 0; at < up.size(); ++at) clusters[partition[at]].push_back(up[at]);
   for (uint32_t i = 0; i < step.count(); ++i) {
-    world_.In(gap * i, [this, wait, name = "get." + step.near()] {
-      const auto [getter, putter] = RandomNeighbours();
+    const auto neighbours = RandomNeighbours(clusters, up, partition);
+    world_.In(gap * i, [this, wait, name = "get." + step.near(), neighbours] {
+      const auto [getter, putter] = neighbours;
       dsht::PutRequest put;
       put.key = RandomId(rng_);
       put.value = world_.PeerOf(putter).http.ToString();
@@ -330,15 +337,20 @@ void Player::GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht
   });
 }
 
-std::pair<NodeIndex, NodeIndex> Player::RandomNeighbours() {
-  const int nearest = static_cast<int>(options_.diameters.size()) - 1;
-  while (true) {
-    const NodeIndex node = RandomUp();
-    const std::vector<dsht::NodeInfo> members = world_.NodeAt(node).Peers(world_.now(), nearest);
-    if (members.empty()) continue;
-    const auto other = world_.IndexOf(members[rng_.Below(members.size())].id);
-    if (other && world_.IsUp(*other)) return {node, *other};
+std::pair<NodeIndex, NodeIndex> Player::RandomNeighbours(
+    const std::map<uint32_t, std::vector<NodeIndex>>& clusters, const std::vector<NodeIndex>& up,
+    const Partition& partition) {
+  for (int tries = 0; tries < 10000; ++tries) {
+    const size_t at = rng_.Below(up.size());
+    const std::vector<NodeIndex>& members = clusters.at(partition[at]);
+    measures_.Add("get.alone_in_cluster", members.size() == 1);
+    if (members.size() == 1) continue;
+    NodeIndex other = up[at];
+    while (other == up[at]) other = members[rng_.Below(members.size())];
+    return {up[at], other};
   }
+  REEF_CHECK(false) << "every node is alone";
+  return {};
 }
 
 void Player::OnGot(const dsht::Key& key, Instant asked, const dsht::Finished& finished) {

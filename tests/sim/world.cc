@@ -39,6 +39,11 @@ std::vector<IpAddress> AddressesFor(const Network& network, size_t nodes) {
   return addresses;
 }
 
+uint32_t NumberOf(const IpAddress& address) {
+  const auto bytes = address.bytes();
+  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
 void AddTo(Stats& total, const Stats& more) {
   using Words = std::array<uint64_t, sizeof(Stats) / sizeof(uint64_t)>;
   Words sum = std::bit_cast<Words>(total);
@@ -57,7 +62,7 @@ World::World(Network network, std::vector<dsht::NodeId> ids, const dsht::Options
   for (NodeIndex i = 0; i < ids.size(); ++i) {
     slots_[i].id = ids[i];
     index_of_.emplace(ids[i], i);
-    at_address_.emplace(addresses_[i], i);
+    at_address_.emplace(NumberOf(addresses_[i]), i);
   }
   REEF_CHECK(index_of_.size() == ids.size()) << "two nodes have the same id";
 }
@@ -247,7 +252,7 @@ void World::Finish(NodeIndex node, const Finished& finished) {
 }
 
 void World::SendQuery(NodeIndex from, dsht::Outgoing query) {
-  const auto found = at_address_.find(query.to.address);
+  const auto found = at_address_.find(NumberOf(query.to.address));
   if (found == at_address_.end()) return;
   const NodeIndex to = found->second;
   const std::optional<Duration> delay = network_.Send(from, to);

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -133,7 +134,7 @@ class World {
   std::vector<Slot> slots_;
   std::map<dsht::NodeId, NodeIndex> index_of_;
   std::vector<IpAddress> addresses_;
-  std::map<IpAddress, NodeIndex> at_address_;
+  std::unordered_map<uint32_t, NodeIndex> at_address_;
   size_t up_count_ = 0;
   bool refuse_when_dead_ = false;
   Observer observer_;

@@ -79,7 +79,6 @@ class ClustersTest : public testing::Test {
 };
 
 TEST_F(ClustersTest, ANodeStartsAlone) {
-  EXPECT_THAT(ClustersAt(2, 0, net_.size()), SizeIs(1));  // not begun
   net_.AcquaintAll();
   EXPECT_THAT(ClustersAt(1, 0, net_.size()), SizeIs(net_.size()));
   EXPECT_THAT(ClustersAt(2, 0, net_.size()), SizeIs(net_.size()));
@@ -290,6 +289,123 @@ TEST_F(ClustersTest, ANodeThatDiesIsForgottenAtEveryLevel) {
       }
     }
   }
+}
+
+TEST_F(ClustersTest, AQueryInTheNameOfAMemberUnseatsNobody) {
+  JoinAndSettle();
+  const size_t members = net_.node(0).Peers(net_.now(), 2).size();
+  Outbox out;
+  for (size_t i = 1; i < kTown; ++i) {
+    net_.node(0).OnMessage(net_.now(),
+                           Message{.header = {.sender = net_.peer(i)},  // says no clusters
+                                   .rpc = i,
+                                   .from = IpAddress::V4({203, 0, 113, 9}),
+                                   .body = PingQuery{}},
+                           out);
+  }
+
+  EXPECT_EQ(net_.node(0).Peers(net_.now(), 2).size(), members);
+}
+
+// The last node of the first town says that its cluster is the largest there ever was.
+TEST_F(ClustersTest, OneThatBoastsIsFollowedByNobody) {
+  constexpr size_t kLiar = kTown - 1;
+  net_.forge = [](size_t from, Message& message) {
+    if (from != kLiar) return;
+    for (ClusterInfo& info : message.header.clusters) {
+      info.cluster = Id::Hash("nowhere");
+      info.size_estimate = uint64_t{1} << 60;
+    }
+  };
+  net_.JoinAll();
+  net_.RunFor(30min);
+
+  EXPECT_THAT(ClustersAt(2, 0, kTown - 1), SizeIs(1));
+  EXPECT_NE(ClusterOf(0, 2), Id::Hash("nowhere").ToHex());
+}
+
+TEST_F(ClustersTest, OneThatLiesAboutTheSizeOfItsClusterMisleadsNobody) {
+  JoinAndSettle();
+  net_.forge = [](size_t from, Message& message) {
+    if (from != 3) return;
+    for (ClusterInfo& info : message.header.clusters) info.size_estimate = ~uint64_t{0};
+  };
+  net_.RunFor(1h);
+
+  for (const LevelInfo& info : net_.node(0).Levels(net_.now())) {
+    EXPECT_LE(info.size_estimate, 4 * kTown) << info.level;
+  }
+}
+
+TEST_F(ClustersTest, ALongReferenceSoonAfterAShortOneReachesTheWorld) {
+  JoinAndSettle();
+  net_.Put(0, PutRequest{.key = kKey, .value = net_.Reference(0), .ttl = 20s, .complete = false});
+  net_.RunFor(2s);
+  net_.Put(0, PutRequest{.key = kKey, .value = net_.Reference(0), .ttl = 1h});
+  net_.RunFor(1min);
+
+  std::set<int> levels;
+  for (size_t i = 0; i < net_.size(); ++i) levels.merge(LevelsKeptAt(i));
+  EXPECT_EQ(levels, (std::set<int>{0, 1, 2}));
+}
+
+TEST_F(ClustersTest, AStrangerPutsNothingIntoACluster) {
+  JoinAndSettle();
+  const size_t stranger = 2 * kTown;
+  const Value value{.publisher = net_.id(stranger), .bytes = "192.0.2.1:80", .ttl = 1h, .level = 2};
+  const Attempt attempt{net_.id(stranger), 1};
+  const Lease lease{.attempt = attempt, .level = 2, .duration = 20s, .value = "192.0.2.1:80"};
+  const std::vector<Body> tries = {
+      StoreQuery{.key = kKey, .value = value},
+      ReleaseQuery{.key = kKey,
+                   .levels = LevelsUpTo(2),
+                   .attempt = attempt,
+                   .end = ClaimEnd::kComplete,
+                   .value = {value}},
+      HandOverQuery{.entries = {Entry{.key = kKey, .values = {value}, .leases = {lease}}}},
+      RenewQuery{.key = kKey, .lease = lease},
+  };
+  for (const Body& body : tries) {
+    Outbox out;
+    net_.node(0).OnMessage(
+        net_.now(), Message{.header = {.sender = net_.peer(stranger)}, .rpc = 1, .body = body},
+        out);
+  }
+
+  const std::set<int> levels = LevelsKeptAt(0);
+  EXPECT_FALSE(levels.contains(2));
+  EXPECT_FALSE(levels.contains(1));
+  EXPECT_EQ(net_.node(0).gauges().leases, 0U);
+}
+
+TEST_F(ClustersTest, NearHoldersAreNamedAmongMany) {
+  JoinAndSettle();
+  // Four of each town: each level has as many as it keeps.
+  for (const size_t town : {2, 1, 0}) {
+    for (size_t i = 0; i < 4; ++i) {
+      net_.Put(town * kTown + i, kKey, 1h);
+      net_.RunFor(6s);
+    }
+  }
+
+  const OperationId get = net_.Get(8, kKey);
+  net_.RunFor(3s);
+
+  const std::vector<Holder>& found = net_.Found(8, get);
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].level, 2);
+}
+
+TEST(WithoutClusters, ACompletedClaimPutsNothingMore) {
+  Harness net({.nodes = 3});
+  net.JoinAll();
+  const OperationId claim = net.Claim(0, kKey);
+  net.RunFor(2s);
+
+  net.Release(0, claim, ClaimEnd::kComplete, 1h);
+  net.RunFor(2s);
+
+  EXPECT_EQ(net.node(0).stats().puts, 0U);
 }
 
 // Two towns of eight, 30 ms apart, and a node half-way: near enough to all of both.

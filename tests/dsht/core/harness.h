@@ -73,6 +73,8 @@ class Harness {
   // Node i hears a ping that says it is from `sender`, and finds nobody wherever it looks for that
   // one at once; returns where it did.
   std::vector<Endpoint> Tell(size_t i, const Peer& sender);
+  // Called for each message that is sent, before the filter: a node may lie.
+  std::function<void(size_t from, Message& message)> forge;
   // Called for each message that is sent; false drops it.
   std::function<bool(size_t from, size_t to, const Message&)> filter;
 

@@ -53,24 +53,26 @@ TEST(SightingsTest, AnotherAddressIsAnotherWay) {
   EXPECT_EQ(sightings.Find(peer.id)->rtt.min(), 30ms);
 }
 
-TEST(SightingsTest, ClustersAreThoseOfTheLastMessage) {
+TEST(SightingsTest, ClustersAreThoseOfTheLastAnswer) {
   Sightings sightings(2);
   const ClusterInfo before{.level = 1, .cluster = Id::Hash("before")};
   const ClusterInfo after{.level = 1, .cluster = Id::Hash("after")};
   sightings.Answered(Instant{}, Named("a"), 10ms, {before});
 
-  sightings.Heard(Id::Hash("a"), {after});
+  sightings.Answered(Instant{}, Named("a"), 10ms, {after});
 
   EXPECT_EQ(InfoOf(sightings.Find(Id::Hash("a"))->clusters, 1)->cluster, after.cluster);
   EXPECT_EQ(InfoOf(sightings.Find(Id::Hash("a"))->clusters, 2), nullptr);
 }
 
-TEST(SightingsTest, WhoWasNeverMeasuredIsNotKept) {
-  Sightings sightings(2);
+TEST(SightingsTest, WhoIsRemovedIsNotFoundAndTheOthersAre) {
+  Sightings sightings(3);
+  for (const char* name : {"a", "b", "c"}) sightings.Answered(Instant{}, Named(name), 1ms, {});
 
-  sightings.Heard(Id::Hash("a"), {ClusterInfo{.level = 1}});
+  sightings.Remove(Id::Hash("a"));
 
   EXPECT_EQ(sightings.Find(Id::Hash("a")), nullptr);
+  EXPECT_EQ(sightings.Find(Id::Hash("c"))->peer.id, Id::Hash("c"));
 }
 
 }  // namespace
