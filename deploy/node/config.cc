@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/endpoint.h"
 #include "base/runtime/yaml_message.h"
+#include "deploy/node/index_config.h"
 #include "deploy/node/zone_config.h"
 
 namespace reef::deploy {
@@ -194,6 +195,8 @@ void FillDefaults(const Machine& machine, config::Config* config) {
     if (!records.has_ttl()) records.mutable_ttl()->set_seconds(300);
   }
 
+  FillIndexDefaults(config->mutable_index());
+
   config::Log& log = *config->mutable_log();
   if (!log.has_level()) log.set_level(config::LOG_LEVEL_INFO);
   if (!log.has_file()) log.set_file("");
@@ -241,6 +244,7 @@ Status CheckWhole(const config::Config& config) {
       return InvalidArgument(where + ".ttl: expected at most " + std::to_string(kTtlMax) + "s");
     }
   }
+  RETURN_IF_ERROR(CheckIndex(config.index()));
   return dns::Zone::Make(ZoneOptionsOf(config)).status();
 }
 

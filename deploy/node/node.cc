@@ -16,6 +16,7 @@
 #include "base/runtime/socket.h"
 #include "deploy/admin/admin_server.h"
 #include "deploy/dashboard/dashboard.h"
+#include "deploy/node/index_config.h"
 #include "deploy/node/process_metrics.h"
 #include "deploy/node/state_dir.h"
 #include "deploy/node/status_source.h"
@@ -211,6 +212,7 @@ Status Node::State::StartIndex() {
   options.http = {IpAddress(), Port(config.ports().http())};
   options.dns = {IpAddress(), Port(config.ports().dns())};
   options.seed = RandomSeed();
+  options.node = IndexOptionsOf(config.index());
   index = std::make_unique<dsht::Driver>(options, metrics);
   return index->Start();
 }

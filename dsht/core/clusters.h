@@ -9,9 +9,8 @@
 // too far is left.
 //
 // Preferred is the clearly larger one; among tiny ones of about one size the one of the lower id.
-// Deviation: instead of Coral's hourly square wave, a band within which nobody moves, and clusters
-// that were left are shunned for a time that doubles. Every move goes to a cluster at least
-// `larger_by` times as large, so the sum of the squares of the sizes grows with each: moves end.
+// Deviation: instead of Coral's hourly square wave, a band of sizes within which nobody moves, and
+// clusters that were left or found too far are shunned for a time. Why moves end: docs/dsht.md.
 //
 // Owned by State. Not thread-safe, never blocks, does no I/O.
 #pragma once

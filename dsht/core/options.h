@@ -118,7 +118,7 @@ struct Options {
   // A cluster that was left or found not acceptable is not looked at again for so long, and four
   // times as long each further time; in a node's first half hour it is a shorter time.
   Duration shun_young = std::chrono::minutes(10);
-  Duration shun_min = std::chrono::hours(1);
+  Duration shun_min = std::chrono::hours(2);
   Duration shun_max = std::chrono::hours(16);
   // Of this node's address under the key of its prefix; renewed after two thirds of it.
   Duration hint_ttl = std::chrono::hours(1);

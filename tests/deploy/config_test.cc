@@ -76,7 +76,17 @@ TEST_F(ConfigTest, EmptyFileGetsTheDefaultsOfTheDocumentation) {
             "dns:\n"
             "  answers_per_second: 1000\n"
             "  slip: 2\n"
-            "  records: {}\n");
+            "  records: {}\n"
+            "index:\n"
+            "  diameters:\n"
+            "    - 60ms\n"
+            "    - 20ms\n"
+            "  bits_per_hop: 1\n"
+            "  values_per_key: 4\n"
+            "  leak_per_minute: 12\n"
+            "  window: 3\n"
+            "  timeout_min: 150ms\n"
+            "  timeout_max: 1500ms\n");
   EXPECT_TRUE(CheckWhole(*config).ok());
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "tests/sim/churn.h"
 #include "tests/sim/cluster_oracle.h"
 #include "tests/sim/crowd.h"
 #include "tests/sim/embedding.h"
@@ -101,6 +102,7 @@ class Player {
   void Do(const v1::KillNodes& step);
   void Do(const v1::Cut& step);
   void Do(const v1::MeasureClusters& step);
+  void Do(const v1::Churn& step);
 
   Partition ClustersAt(const std::vector<NodeIndex>& nodes, int level) const;
   NodeIndex RandomUp();
@@ -134,8 +136,9 @@ class Player {
   Instant moves_since_ = World::kStart;
   Timeline timeline_{Timeline::Options()};
   bool watched_ = false;
-  Report report_;                               // steps and verdicts so far
-  std::vector<dsht::Key> keys_;                 // put so far
+  Report report_;                // steps and verdicts so far
+  std::vector<dsht::Key> keys_;  // put so far
+  std::vector<std::unique_ptr<Churn>> churns_;
   std::vector<std::unique_ptr<Crowd>> crowds_;  // their planned actions outlive their step
 };
 
@@ -218,6 +221,8 @@ void Player::Do(const v1::Step& step) {
       return world_.network().Heal();
     case v1::Step::kLoss:
       return world_.network().SetLoss(step.loss().share());
+    case v1::Step::kChurn:
+      return Do(step.churn());
     case v1::Step::kClusters:
       return Do(step.clusters());
     case v1::Step::KIND_NOT_SET:
@@ -397,6 +402,16 @@ void Player::Do(const v1::KillNodes& step) {
 void Player::Do(const v1::Cut& step) {
   const auto count = static_cast<size_t>(step.share() * static_cast<double>(world_.up_count()));
   for (NodeIndex node : RandomUp(count)) world_.network().MoveToPart(node, 1);
+}
+
+void Player::Do(const v1::Churn& step) {
+  const Churn::Options options = {.over = milliseconds(step.over_ms()),
+                                  .median_session = milliseconds(step.median_session_ms()),
+                                  .median_absence = milliseconds(step.median_absence_ms()),
+                                  .puts_per_minute = step.puts_per_minute(),
+                                  .gets_per_minute = step.gets_per_minute()};
+  churns_.push_back(std::make_unique<Churn>(world_, options, measures_, rng_.Fork()));
+  churns_.back()->Run();
 }
 
 void Player::Do(const v1::MeasureClusters& step) {
