@@ -44,6 +44,23 @@ class FirstReefTest(unittest.TestCase):
             self.assertRegex(answer.members[-1], r"^reef; fwd=uri-miss; .*detail=peer-l\d", answer.cache_status)
         self.assertIn("hit", curl(2, NAME, "/a").members[-1])
 
+    def test_nodes_that_are_near_find_one_another_and_share_as_neighbours(self):
+        self.origin.pages["/a"] = {"body": b"near"}
+        cluster = self.cluster()
+
+        def together():
+            clusters = [cluster.status(i)["clusters"] for i in (1, 2, 3)]
+            return len({c[0]["id"] for c in clusters}) == len({c[1]["id"] for c in clusters}) == 1
+
+        # The first look around is after ten seconds, the next ones later and later.
+        wait_until(together, 120, "three nodes in one cluster at each level")
+        curl(1, NAME, "/a")
+        answer = curl(2, NAME, "/a")
+
+        self.assertEqual(answer.body, b"near", answer.error)
+        self.assertIn("detail=peer-l2", answer.members[-1], answer.cache_status)
+        self.assertEqual(len(self.origin.gets("/a")), 1)
+
     def test_address_literal_with_port_reaches_that_server(self):
         self.origin.pages["/a"] = {"body": b"literal"}
         self.cluster(1)
