@@ -80,6 +80,8 @@ void Clusters::OnAnswered(Turn& turn, const Peer& peer, Duration rtt,
       if (table.Remove(peer.id)) ReviewSoon(turn.now, state.rng);
       continue;
     }
+    // How far it is must be known before it is a member to us.
+    if (rtt == Duration::zero() && table.Find(peer.id) == nullptr) continue;
     Level& own = levels_[static_cast<size_t>(level)];
     if (const ClusterInfo* info = InfoOf(theirs, level)) {
       own.created = std::min(own.created, turn.now - std::min(info->age, turn.now - Instant{}));

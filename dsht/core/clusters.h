@@ -52,7 +52,7 @@ class Clusters {
   // The levels at which a node that says `theirs` is in our clusters; the world always is.
   Levels SharedWith(const std::vector<ClusterInfo>& theirs) const;
 
-  // A peer that says `theirs` answered us after `rtt`.
+  // A peer that says `theirs` answered us after `rtt` (zero: not known).
   void OnAnswered(Turn& turn, const Peer& peer, Duration rtt,
                   const std::vector<ClusterInfo>& theirs);
   // It asked us something.

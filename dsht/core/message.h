@@ -353,6 +353,9 @@ struct Message {
   // Set by the receiving driver: the address the message came from; unspecified if unknown.
   IpAddress from{};
   Body body{};
+  // Set by the receiving driver, of a reply: a connection was made first, so the time it took says
+  // nothing about the distance.
+  bool cold = false;
 
   friend bool operator==(const Message&, const Message&) = default;
 };

@@ -95,7 +95,10 @@ void OnReply(Turn& turn, const Message& message) {
   if (rpc->operation == kUpkeep) state.pinging.erase(sender.id);
   if (sender.rpc.address.IsUnspecified() || sender.rpc.port == 0) sender.rpc = rpc->to.rpc;
   if (sender.rpc == rpc->to.rpc) {
-    state.upkeep.OnAnswered(turn, sender, message.header.clusters, turn.now - rpc->sent);
+    const Duration rtt = message.cold ? Duration::zero() : turn.now - rpc->sent;
+    state.upkeep.OnAnswered(turn, sender, message.header.clusters, rtt);
+    // Of one that is kept it must be known.
+    if (message.cold && state.EntryOf(sender.id) != nullptr) turn.Ping(sender);
   } else {
     // Reached by another address than the one it publishes.
     state.upkeep.OnHeard(turn, sender, message.header.clusters);

@@ -102,7 +102,7 @@ RoutingTable::Offer RoutingTable::Answered(Instant now, const Peer& peer, Durati
     entry.peer = peer;
     entry.heard = entry.seen = now;
     entry.failures = 0;
-    entry.rtt.Measured(rtt);
+    if (rtt > Duration::zero()) entry.rtt.Measured(rtt);
     return Offer::kRefreshed;
   }
   if (const Offer room = Room(peer); room != Offer::kAdded) return room;
@@ -111,7 +111,7 @@ RoutingTable::Offer RoutingTable::Answered(Instant now, const Peer& peer, Durati
     heads_.reserve(entries_.size() + kGrowth);
   }
   Entry entry{.peer = peer, .heard = now, .seen = now, .rtt = {}, .failures = 0};
-  entry.rtt.Measured(rtt);
+  if (rtt > Duration::zero()) entry.rtt.Measured(rtt);
   entries_.insert(entries_.begin() + static_cast<ptrdiff_t>(index), entry);
   heads_.insert(heads_.begin() + static_cast<ptrdiff_t>(index), Head(peer.id));
   return Offer::kAdded;

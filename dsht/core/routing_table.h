@@ -54,8 +54,9 @@ class RoutingTable {
   // `prefix_max`: Options::bucket_prefix_max.
   RoutingTable(const NodeId& self, size_t bucket_size, size_t prefix_max);
 
-  // Records that `peer` answered at `now` after `rtt`. On kBucketFull and kPrefixFull the table is
-  // unchanged; the caller may ping Stalest(peer.id) to see whether there is room after all.
+  // Records that `peer` answered at `now` after `rtt` (zero: not known). On kBucketFull and
+  // kPrefixFull the table is unchanged; the caller may ping Stalest(peer.id) to see whether there
+  // is room after all.
   Offer Answered(Instant now, const Peer& peer, Duration rtt);
 
   // True if Answered would add this unknown peer.

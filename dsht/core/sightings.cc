@@ -32,6 +32,8 @@ Sighting* Sightings::Known(const NodeId& id) {
 void Sightings::Answered(Instant now, const Peer& peer, Duration rtt,
                          const std::vector<ClusterInfo>& clusters) {
   Sighting* known = Known(peer.id);
+  const bool same_way = known != nullptr && known->peer.rpc == peer.rpc;
+  if (rtt == Duration::zero() && !same_way) return Remove(peer.id);
   if (known == nullptr) {
     if (all_.size() < nodes_max_) {
       known = &all_.emplace_back();
@@ -42,11 +44,11 @@ void Sightings::Answered(Instant now, const Peer& peer, Duration rtt,
       *known = Sighting{};
     }
     heads_[static_cast<size_t>(known - all_.data())] = Head(peer.id);
-  } else if (known->peer.rpc != peer.rpc) {
+  } else if (!same_way) {
     known->rtt = RoundTrip{};  // another way
   }
   known->peer = peer;
-  known->rtt.Measured(rtt);
+  if (rtt > Duration::zero()) known->rtt.Measured(rtt);
   known->at = now;
   if (known->clusters != clusters) known->clusters = clusters;
 }

@@ -34,8 +34,8 @@ class Sightings {
  public:
   explicit Sightings(size_t nodes_max);
 
-  // `peer` answered after `rtt`. If it is new and there is no room, whoever answered longest ago is
-  // forgotten.
+  // `peer` answered after `rtt`; zero is not known, and of no use for one that is new. If it is new
+  // and there is no room, whoever answered longest ago is forgotten.
   void Answered(Instant now, const Peer& peer, Duration rtt,
                 const std::vector<ClusterInfo>& clusters);
   void Remove(const NodeId& id);

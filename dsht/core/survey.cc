@@ -12,7 +12,7 @@ namespace reef::dsht {
 namespace {
 
 // Rpc::step.
-enum Step : uint8_t { kStepFind, kStepPing };
+enum Step : uint8_t { kStepFind, kStepPing, kStepPingAgain };
 
 constexpr size_t kRoundsMax = 8;
 // One measured within this time is not asked again.
@@ -52,6 +52,10 @@ void Survey::OnReply(Turn& turn, const Rpc& rpc, const Body& reply) {
   --in_flight_;
   const FindReply* found = std::get_if<FindReply>(&reply);
   if (found != nullptr && IsMember(turn, rpc.to.id)) PingThose(turn, found->peers);
+  // The first answer may tell nothing of the distance (Message::cold).
+  if (rpc.step == kStepPing && turn.state.sightings.Find(rpc.to.id) == nullptr) {
+    Ping(turn, rpc.to, kStepPingAgain);
+  }
   Advance(turn);
 }
 
@@ -66,9 +70,13 @@ void Survey::PingThose(Turn& turn, const std::vector<Peer>& peers) {
     sample_.insert(peer.id);
     const Sighting* known = turn.state.sightings.Find(peer.id);
     if (known != nullptr && turn.now - known->at < kFresh) continue;
-    ++in_flight_;
-    turn.AskWithin(id(), peer, PingQuery{}, kStepPing, turn.state.options.rpc_timeout_max);
+    Ping(turn, peer, kStepPing);
   }
+}
+
+void Survey::Ping(Turn& turn, const Peer& peer, uint8_t step) {
+  ++in_flight_;
+  turn.AskWithin(id(), peer, PingQuery{}, step, turn.state.options.rpc_timeout_max);
 }
 
 void Survey::OnFailure(Turn& turn, const Rpc&) {

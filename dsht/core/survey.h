@@ -33,6 +33,7 @@ class Survey : public Operation {
  private:
   bool IsMember(const Turn& turn, const NodeId& id) const;
   void AskMember(Turn& turn);
+  void Ping(Turn& turn, const Peer& peer, uint8_t step);
   void PingThose(Turn& turn, const std::vector<Peer>& peers);
   void Advance(Turn& turn);
 

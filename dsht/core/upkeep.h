@@ -30,7 +30,7 @@ class Upkeep {
   Instant Next() const { return next_; }
   void OnTick(Turn& turn);
 
-  // `peer` answered us after `rtt`, at the address it publishes.
+  // `peer` answered us after `rtt` (zero: not known), at the address it publishes.
   void OnAnswered(Turn& turn, const Peer& peer, const std::vector<ClusterInfo>& clusters,
                   Duration rtt);
   // `peer` asked us something: it is there, but we may not be able to reach it.

@@ -23,10 +23,12 @@ Status FromGrpc(const std::string& target, const grpc::Status& status) {
 
 // All that gRPC writes to while the call is under way; freed on the loop after its callback.
 struct Caller::InFlight {
-  explicit InFlight(std::shared_ptr<grpc::Channel> channel) : stub(std::move(channel)) {}
+  explicit InFlight(const std::shared_ptr<grpc::Channel>& channel)
+      : cold(channel->GetState(false) != GRPC_CHANNEL_READY), stub(channel) {}
 
   std::string target;
   Instant started_at;
+  bool cold = false;
   v1::Dsht::Stub stub;
   grpc::ClientContext context;
   v1::Envelope request;
@@ -83,7 +85,8 @@ void Caller::Finish(uint64_t id, const Status& status) {
   const std::optional<Endpoint> from = ParsePeer(call->context.peer());
   call->done({.status = status,
               .reply = status.ok() ? &call->reply : nullptr,
-              .from = from.value_or(Endpoint()).address});
+              .from = from.value_or(Endpoint()).address,
+              .cold = call->cold});
   if (in_flight_.empty() && drained_) std::exchange(drained_, nullptr)();
 }
 

@@ -31,6 +31,7 @@ class Caller {
     Status status;
     const v1::Envelope* reply = nullptr;  // borrowed for the time of the call; nullptr on failure
     IpAddress from;                       // of the other end; unspecified if unknown
+    bool cold = false;                    // there was no connection yet when it was sent
   };
   // On the loop's thread, once.
   using Done = absl::AnyInvocable<void(const Outcome& outcome)>;

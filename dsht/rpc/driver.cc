@@ -210,6 +210,7 @@ void Driver::Send(Outgoing query) {
                   if (reply) {
                     reply->rpc = rpc;
                     reply->from = outcome.from;
+                    reply->cold = outcome.cold;
                     FillInAddress(*reply);
                     LearnAddress(reply->body);
                     node_->OnMessage(loop_.Now(), *reply, out_);

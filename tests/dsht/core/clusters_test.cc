@@ -310,7 +310,7 @@ TEST_F(ClustersTest, AQueryInTheNameOfAMemberUnseatsNobody) {
 // The last node of the first town says that its cluster is the largest there ever was.
 TEST_F(ClustersTest, OneThatBoastsIsFollowedByNobody) {
   constexpr size_t kLiar = kTown - 1;
-  net_.forge = [](size_t from, Message& message) {
+  net_.forge = [](size_t from, size_t, Message& message) {
     if (from != kLiar) return;
     for (ClusterInfo& info : message.header.clusters) {
       info.cluster = Id::Hash("nowhere");
@@ -326,7 +326,7 @@ TEST_F(ClustersTest, OneThatBoastsIsFollowedByNobody) {
 
 TEST_F(ClustersTest, OneThatLiesAboutTheSizeOfItsClusterMisleadsNobody) {
   JoinAndSettle();
-  net_.forge = [](size_t from, Message& message) {
+  net_.forge = [](size_t from, size_t, Message& message) {
     if (from != 3) return;
     for (ClusterInfo& info : message.header.clusters) info.size_estimate = ~uint64_t{0};
   };

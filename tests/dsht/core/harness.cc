@@ -126,7 +126,7 @@ void Harness::Schedule(Event event) {
 
 void Harness::Transmit(size_t from, size_t to, Message message, RpcId refused_rpc) {
   const Duration delay = Delay(from, to);
-  if (forge) forge(from, message);
+  if (forge) forge(from, to, message);
   if (filter && !filter(from, to, message)) return;
   if (cuts_.contains({from, to}) || rng_.Chance(setup_.loss)) return;
   if (slots_[to].death) {

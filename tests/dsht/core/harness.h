@@ -74,7 +74,7 @@ class Harness {
   // one at once; returns where it did.
   std::vector<Endpoint> Tell(size_t i, const Peer& sender);
   // Called for each message that is sent, before the filter: a node may lie.
-  std::function<void(size_t from, Message& message)> forge;
+  std::function<void(size_t from, size_t to, Message& message)> forge;
   // Called for each message that is sent; false drops it.
   std::function<bool(size_t from, size_t to, const Message&)> filter;
 

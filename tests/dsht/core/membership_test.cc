@@ -344,6 +344,36 @@ TEST(MembershipTest, APeerThatMovedIsKeptUnderItsNewAddress) {
   EXPECT_EQ(net.node(0).Peers(net.now(), 0)[0].rpc, moved.rpc);
 }
 
+// As over gRPC, where the first call to a peer waits for its connection.
+TEST(MembershipTest, ARoundTripThatIncludesConnectingIsMeasuredAgain) {
+  const Peer peer{.id = Id::Hash("peer"), .rpc = {IpAddress::V4({192, 0, 2, 2}), 8400}};
+  const std::vector<ClusterInfo> clusters = {{.level = 1, .cluster = Id::Hash("c")},
+                                             {.level = 2, .cluster = Id::Hash("d")}};
+  Node node(Peer{.id = Id::Hash("n"), .rpc = {IpAddress::V4({192, 0, 2, 1}), 8400}}, Options{},
+            Rng(1));
+  Instant now(1h);
+  Outbox out;
+  const auto answer = [&](Duration after, bool cold) {
+    ASSERT_THAT(out.queries, SizeIs(1));
+    ASSERT_TRUE(std::holds_alternative<PingQuery>(out.queries[0].message.body));
+    Message reply{.header = {.sender = peer, .clusters = clusters},
+                  .rpc = out.queries[0].rpc,
+                  .from = peer.rpc.address,
+                  .body = PingReply{}};
+    reply.cold = cold;
+    out.Clear();
+    node.OnMessage(now += after, reply, out);
+  };
+  node.OnMessage(now, Message{.header = {.sender = peer}, .rpc = 1, .body = PingQuery{}}, out);
+
+  answer(90ms, true);
+  ASSERT_THAT(node.Peers(now, 0), SizeIs(1));
+  EXPECT_EQ(node.Peers(now, 0)[0].rtt, 0ms) << "not known";
+  answer(30ms, false);
+  EXPECT_EQ(node.Peers(now, 0)[0].rtt, 30ms);
+  EXPECT_THAT(out.queries, SizeIs(0));
+}
+
 TEST(MembershipTest, AnIdleNodeSendsLessThanOneMessageInTwoSeconds) {
   Harness net({.nodes = 100, .delay_min = 5ms, .delay_max = 50ms});
   net.AcquaintAll();

@@ -53,6 +53,20 @@ TEST(SightingsTest, AnotherAddressIsAnotherWay) {
   EXPECT_EQ(sightings.Find(peer.id)->rtt.min(), 30ms);
 }
 
+TEST(SightingsTest, AnAnswerThatTellsNoDistanceIsNoSighting) {
+  Sightings sightings(2);
+  Peer moved = Named("a");
+  moved.rpc.port = 8401;
+
+  sightings.Answered(Instant{}, Named("a"), Duration::zero(), {});
+  EXPECT_EQ(sightings.Find(Id::Hash("a")), nullptr);
+  sightings.Answered(Instant{}, Named("a"), 10ms, {});
+  sightings.Answered(Instant{}, Named("a"), Duration::zero(), {});
+  EXPECT_EQ(sightings.Find(Id::Hash("a"))->rtt.min(), 10ms);
+  sightings.Answered(Instant{}, moved, Duration::zero(), {});
+  EXPECT_EQ(sightings.Find(Id::Hash("a")), nullptr) << "what was measured was another way";
+}
+
 TEST(SightingsTest, ClustersAreThoseOfTheLastAnswer) {
   Sightings sightings(2);
   const ClusterInfo before{.level = 1, .cluster = Id::Hash("before")};

@@ -49,6 +49,7 @@ class TransportTest : public testing::Test {
   struct Result {
     absl::StatusCode code;
     uint32_t version;
+    bool cold;
   };
   std::future<Result> Call(Duration timeout) {
     auto promise = std::make_shared<std::promise<Result>>();
@@ -57,8 +58,8 @@ class TransportTest : public testing::Test {
       v1::Envelope request;
       request.set_version(7);
       caller_->Call(target_, request, timeout, [promise](const Caller::Outcome& outcome) {
-        promise->set_value(
-            {outcome.status.code(), outcome.reply == nullptr ? 0 : outcome.reply->version()});
+        promise->set_value({outcome.status.code(),
+                            outcome.reply == nullptr ? 0 : outcome.reply->version(), outcome.cold});
       });
     });
     return result;
@@ -97,6 +98,14 @@ TEST_F(TransportTest, AReplyReachesItsCaller) {
 
   EXPECT_EQ(result.code, absl::StatusCode::kOk);
   EXPECT_EQ(result.version, 8u);
+}
+
+TEST_F(TransportTest, ACallForWhichAConnectionIsMadeIsKnownFromTheNext) {
+  handler_ = [this](Server::CallId call, const Endpoint&, const v1::Envelope&) { Answer(call, 1); };
+  StartServer({});
+
+  EXPECT_TRUE(Call(60s).get().cold);
+  EXPECT_FALSE(Call(60s).get().cold);
 }
 
 TEST_F(TransportTest, ARefusalReachesItsCaller) {
