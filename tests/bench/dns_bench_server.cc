@@ -6,7 +6,6 @@
 //   dns_bench_server 127.0.0.1:8053 [PROXIES IN AN ANSWER, default 1] [WORKERS, default 1]
 //
 // Prints "ready", ends on SIGTERM or SIGINT.
-#include <signal.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +14,7 @@
 
 #include "base/runtime/metrics.h"
 #include "dnsredir/server/server.h"
+#include "tests/bench/stop_signal.h"
 #include "tests/dnsredir/support/fake_nodes.h"
 #include "tests/dnsredir/support/nodes.h"
 
@@ -25,12 +25,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s ADDRESS:PORT [ANSWERS] [WORKERS]\n", argv[0]);
     return 2;
   }
-  // Before the threads, which inherit it.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  BlockStopSignals();
 
   std::vector<dsht::NodeInfo> nodes;
   for (uint8_t i = 1; i <= 64; ++i) {
@@ -54,8 +49,7 @@ int main(int argc, char** argv) {
   }
   std::puts("ready");
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&ends, &signal);
+  AwaitStopSignal();
   server.Stop();
   return 0;
 }

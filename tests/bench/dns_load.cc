@@ -20,8 +20,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +29,7 @@
 #include "base/rng.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/socket.h"
+#include "tests/bench/process_usage.h"
 #include "tests/dnsredir/support/message.h"
 
 namespace reef::dns {
@@ -50,31 +49,12 @@ struct Options {
   double seconds = 5;
   bool edns = true;
   bool subnet = false;
-  std::vector<std::string> pids;
+  std::vector<int> pids;
 };
 
 [[noreturn]] void Fail(const std::string& what) {
   std::fprintf(stderr, "dns_load: %s\n", what.c_str());
   std::exit(1);
-}
-
-// User and system time of a process and its threads so far (proc(5): stat, fields 14 and 15).
-double CpuSeconds(const std::vector<std::string>& pids) {
-  double ticks = 0;
-  for (const std::string& pid : pids) {
-    std::ifstream file("/proc/" + pid + "/stat");
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    const size_t after_name = text.rfind(')');
-    if (after_name == std::string::npos) Fail("no process " + pid);
-    std::istringstream fields(text.substr(after_name + 1));
-    std::string skipped;
-    for (int i = 3; i < 14; ++i) fields >> skipped;
-    double user = 0;
-    double system = 0;
-    fields >> user >> system;
-    ticks += user + system;
-  }
-  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 struct Totals {
@@ -225,7 +205,7 @@ Options Parse(int argc, char** argv) {
     } else if (flag == "--seconds") {
       options.seconds = std::clamp(std::atof(value), 0.1, 600.0);
     } else if (flag == "--pid") {
-      options.pids.emplace_back(value);
+      options.pids.push_back(static_cast<int>(Number(value)));
     } else {
       Fail("unknown flag " + std::string(flag));
     }

@@ -7,7 +7,6 @@
 //   dsht_bench_server 127.0.0.1:0 64 127.0.0.1:8500   64 more that join it, each on its own port
 //
 // Prints "ready" when all have joined, ends on SIGTERM or SIGINT.
-#include <signal.h>
 
 #include <chrono>
 #include <cstdio>
@@ -20,6 +19,7 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/metrics.h"
 #include "dsht/rpc/driver.h"
+#include "tests/bench/stop_signal.h"
 
 namespace reef::dsht {
 namespace {
@@ -51,12 +51,7 @@ bool AllJoined(const std::vector<std::unique_ptr<Driver>>& nodes) {
 }
 
 int Main(const Endpoint& listen, uint64_t count, const std::vector<std::string>& seeds) {
-  // Before the threads, which inherit it.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  BlockStopSignals();
 
   Metrics metrics;
   std::vector<std::unique_ptr<Driver>> nodes;
@@ -79,8 +74,7 @@ int Main(const Endpoint& listen, uint64_t count, const std::vector<std::string>&
   }
   std::puts("ready");
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&ends, &signal);
+  AwaitStopSignal();
   for (const auto& node : nodes) node->Stop();
   return 0;
 }

@@ -8,7 +8,6 @@
 //
 // The peers (dsht_udp_load --peers) listen on PEERS_FROM and the ports after it. Prints "ready",
 // ends on SIGTERM or SIGINT.
-#include <signal.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,17 +17,14 @@
 #include <string>
 #include <utility>
 
+#include "tests/bench/stop_signal.h"
+
 int main(int argc, char** argv) {
   if (argc != 4) {
     std::fprintf(stderr, "usage: %s PORT PEERS_FROM PEERS\n", argv[0]);
     return 2;
   }
-  // Before the threads, which inherit it.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  reef::BlockStopSignals();
 
   using lt::settings_pack;
   settings_pack settings;
@@ -50,7 +46,6 @@ int main(int argc, char** argv) {
   }
   std::puts("ready");
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&ends, &signal);
+  reef::AwaitStopSignal();
   return 0;
 }

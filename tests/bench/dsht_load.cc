@@ -31,6 +31,7 @@
 #include "base/runtime/clock.h"
 #include "dsht/rpc/codec.h"
 #include "tests/bench/dsht_measurement.h"
+#include "tests/bench/process_usage.h"
 
 namespace reef::dsht {
 namespace {

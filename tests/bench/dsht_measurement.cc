@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/dsht_measurement.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/runtime/clock.h"
+#include "tests/bench/process_usage.h"
 
 namespace reef::dsht {
 namespace {
@@ -80,37 +76,6 @@ std::vector<Key> KeysNear(const NodeId& server, size_t count, uint64_t seed) {
     for (size_t i = 4; i < kIdBytes; ++i) key.bytes[i] = static_cast<uint8_t>(rng.Below(256));
   }
   return keys;
-}
-
-double CpuSeconds(const std::vector<int>& pids) {
-  double ticks = 0;
-  for (const int pid : pids) {
-    // proc(5): stat, fields 14 and 15.
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    const size_t after_name = text.rfind(')');
-    if (after_name == std::string::npos) Fail("no process " + std::to_string(pid));
-    std::istringstream fields(text.substr(after_name + 1));
-    std::string skipped;
-    for (int i = 3; i < 14; ++i) fields >> skipped;
-    double user = 0;
-    double system = 0;
-    fields >> user >> system;
-    ticks += user + system;
-  }
-  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-uint64_t ResidentBytes(const std::vector<int>& pids) {
-  uint64_t pages = 0;
-  for (const int pid : pids) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
-    uint64_t size = 0;
-    uint64_t resident = 0;
-    if (!(file >> size >> resident)) Fail("no process " + std::to_string(pid));
-    pages += resident;
-  }
-  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 void ReportFill(const LoadOptions& options, uint64_t resident_before) {

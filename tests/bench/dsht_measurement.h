@@ -39,11 +39,6 @@ LoadOptions ParseLoadOptions(int argc, char** argv);
 // Keys to which no peer is closer than the server: some tables refuse others.
 std::vector<Key> KeysNear(const NodeId& server, size_t count, uint64_t seed);
 
-// User and system time of the processes and all their threads so far.
-double CpuSeconds(const std::vector<int>& pids);
-// Of all of them, shared pages included.
-uint64_t ResidentBytes(const std::vector<int>& pids);
-
 // Prints what memory the server had and what it took for each value that was stored since.
 void ReportFill(const LoadOptions& options, uint64_t resident_before);
 

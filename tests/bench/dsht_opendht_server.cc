@@ -9,11 +9,12 @@
 // The peers (dsht_udp_load --peers) listen on PEERS_FROM and the ports after it. Prints "ready",
 // ends on SIGTERM or SIGINT.
 #include <opendht.h>
-#include <signal.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
+
+#include "tests/bench/stop_signal.h"
 
 namespace {
 
@@ -32,12 +33,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s PORT PEERS_FROM PEERS\n", argv[0]);
     return 2;
   }
-  // Before the threads, which inherit it.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  reef::BlockStopSignals();
 
   dht::DhtRunner::Config config;
   config.dht_config.node_config.max_req_per_sec = -1;
@@ -52,8 +48,7 @@ int main(int argc, char** argv) {
   node.bootstrap(std::move(peers));
   std::puts("ready");
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&ends, &signal);
+  reef::AwaitStopSignal();
   node.join();
   return 0;
 }

@@ -27,6 +27,7 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/socket.h"
 #include "tests/bench/dsht_measurement.h"
+#include "tests/bench/process_usage.h"
 
 namespace reef::dsht {
 namespace {
