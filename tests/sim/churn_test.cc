@@ -21,6 +21,17 @@ class ChurnTest : public testing::Test {
     return World(std::move(network), std::move(ids), dsht::Options{}, rng.Fork());
   }
 
+  void RunWithTraffic(Duration median_session) {
+    Churn(world_,
+          {.over = 1h,
+           .median_session = median_session,
+           .median_absence = 10min,
+           .puts_per_minute = 10,
+           .gets_per_minute = 20},
+          measures_, Rng(2))
+        .Run();
+  }
+
   double Measured(const std::string& name) { return measures_.Find(name).value_or(-1); }
 
   World world_ = MakeWorld();
@@ -39,30 +50,14 @@ TEST_F(ChurnTest, NodesLeaveAndComeBack) {
 }
 
 TEST_F(ChurnTest, WhatTheLivingHoldIsFound) {
-  Churn churn(world_,
-              {.over = 1h,
-               .median_session = 60min,
-               .median_absence = 10min,
-               .puts_per_minute = 10,
-               .gets_per_minute = 20},
-              measures_, Rng(2));
-
-  churn.Run();
+  RunWithTraffic(60min);
 
   EXPECT_GT(Measured("churn.gets"), 500);
   EXPECT_GT(Measured("churn.found_share"), 0.98);
 }
 
 TEST_F(ChurnTest, WithoutNodesThatLeaveEverythingIsFound) {
-  Churn churn(world_,
-              {.over = 30min,
-               .median_session = 1000h,
-               .median_absence = 1h,
-               .puts_per_minute = 10,
-               .gets_per_minute = 20},
-              measures_, Rng(2));
-
-  churn.Run();
+  RunWithTraffic(1000h);
 
   EXPECT_EQ(Measured("churn.found_share"), 1);
 }
