@@ -28,9 +28,9 @@ void PutNearestFirst(const State& state, std::vector<Holder>& holders) {
   });
 }
 
-Get::Get(const State& state, const Key& key, Levels levels)
+Get::Get(const State& state, const Key& key, int from_level)
     : climb_(state, key, state.options.bits_per_hop, state.options.closest_count,
-             Climb::Covers::kOuterLevels, HighestLevel(levels)) {}
+             Climb::Covers::kOuterLevels, from_level) {}
 
 void Get::Start(Turn& turn) {
   const std::vector<Value> here = LiveValues(turn.state, turn.now, climb_.key(), climb_.levels());

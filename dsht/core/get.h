@@ -23,7 +23,7 @@ void PutNearestFirst(const State& state, std::vector<Holder>& holders);
 
 class Get : public Operation {
  public:
-  Get(const State& state, const Key& key, Levels levels);
+  Get(const State& state, const Key& key, int from_level);
 
   void Start(Turn& turn);
 

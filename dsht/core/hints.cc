@@ -23,7 +23,7 @@ Key HintKey(const IpAddress& address) {
   return Id::Hash("prefix:" + address.Masked(address.is_v4() ? kPrefixV4 : kPrefixV6).ToString());
 }
 
-Hints::Hints(const State& state) : Get(state, HintKey(state.self.rpc.address), kWorld) {}
+Hints::Hints(const State& state) : Get(state, HintKey(state.self.rpc.address), 0) {}
 
 void Hints::Found(Turn& turn, const std::vector<Value>& values) {
   State& state = turn.state;

@@ -257,14 +257,15 @@ OperationId Node::Join(Instant now, std::vector<Endpoint> seeds, Outbox& out) {
   return id;
 }
 
-OperationId Node::Get(Instant now, const Key& key, Outbox& out, dsht::Levels levels) {
+OperationId Node::Get(Instant now, const Key& key, Outbox& out, int from_level) {
+  REEF_CHECK(from_level >= 0) << from_level;
   Turn turn(*state_, now, out);
   if (!HasRoom(*state_)) {
     out.finished.push_back(GetDone{state_->next_operation, {}});
     return state_->next_operation++;
   }
   ++state_->stats.gets;
-  dsht::Get& get = turn.Begin<dsht::Get>(*state_, key, levels);
+  dsht::Get& get = turn.Begin<dsht::Get>(*state_, key, from_level);
   const OperationId id = get.id();
   get.Start(turn);
   return id;

@@ -52,8 +52,9 @@ class Node {
   // Contacts the seeds until one answers, then seeds the routing table. `seeds` are kept for when
   // all peers are lost. An empty list is a first node: joined at once.
   OperationId Join(Instant now, std::vector<Endpoint> seeds, Outbox& out);
-  // `levels` is where to look: all, or the world alone (kWorld), as if there were no clusters.
-  OperationId Get(Instant now, const Key& key, Outbox& out, Levels levels = kAllLevels);
+  // Looks at `from_level`, or the nearest there is, and outward; 0 is the world alone, as if there
+  // were no clusters. Requires: not negative.
+  OperationId Get(Instant now, const Key& key, Outbox& out, int from_level = kLevelMax);
   OperationId Put(Instant now, const PutRequest& request, Outbox& out);
   OperationId Withdraw(Instant now, const Key& key, const std::string& value, Outbox& out);
   OperationId Nodes(Instant now, int level, size_t count, uint32_t services, Outbox& out);

@@ -109,7 +109,7 @@ class Player {
   std::vector<NodeIndex> AllUp() const;
   std::vector<NodeIndex> RandomUp(size_t count);
   void DoNear(const v1::GetKeys& step);
-  void GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht::Levels levels,
+  void GetLater(NodeIndex node, const dsht::Key& key, Duration delay, int from_level,
                 const std::string& name);
   // Two members of one cluster of the nearest level.
   std::pair<NodeIndex, NodeIndex> RandomNeighbours(
@@ -312,8 +312,8 @@ void Player::DoNear(const v1::GetKeys& step) {
       put.value = world_.PeerOf(putter).http.ToString();
       put.ttl = std::chrono::hours(1);
       world_.Put(putter, put, nullptr);
-      GetLater(getter, put.key, wait, dsht::kAllLevels, name);
-      GetLater(getter, put.key, 2 * wait, dsht::kWorld, name + "_flat");
+      GetLater(getter, put.key, wait, dsht::kLevelMax, name);
+      GetLater(getter, put.key, 2 * wait, 0, name + "_flat");
     });
   }
   world_.RunFor(milliseconds(step.over_ms()) + 4 * wait);
@@ -325,9 +325,9 @@ void Player::DoNear(const v1::GetKeys& step) {
   }
 }
 
-void Player::GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht::Levels levels,
+void Player::GetLater(NodeIndex node, const dsht::Key& key, Duration delay, int from_level,
                       const std::string& name) {
-  world_.In(delay, [this, node, key, levels, name] {
+  world_.In(delay, [this, node, key, from_level, name] {
     measures_.Add(name + ".count", 1);
     world_.Get(
         node, key,
@@ -338,7 +338,7 @@ void Player::GetLater(NodeIndex node, const dsht::Key& key, Duration delay, dsht
           measures_.Sample(name + "_ms", Seconds(world_.now() - asked) * 1000);
           measures_.Add(name + ".found_l" + std::to_string(holders.front().level), 1);
         },
-        levels);
+        from_level);
   });
 }
 

@@ -123,10 +123,10 @@ void World::Join(NodeIndex node, const std::vector<NodeIndex>& seeds, Done done)
   Flush(node);
 }
 
-void World::Get(NodeIndex node, const dsht::Key& key, Done done, dsht::Levels levels) {
+void World::Get(NodeIndex node, const dsht::Key& key, Done done, int from_level) {
   Slot& slot = slots_[node];
   if (!slot.node) return;
-  const OperationId id = slot.node->Get(now_, key, out_, levels);
+  const OperationId id = slot.node->Get(now_, key, out_, from_level);
   if (done) slot.waiting[id] = std::move(done);
   Flush(node);
 }

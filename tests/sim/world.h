@@ -55,7 +55,7 @@ class World {
   // ---- Operations. `done` may be empty. Ignored if the node is down.
   using Done = std::function<void(const dsht::Finished&)>;
   void Join(NodeIndex node, const std::vector<NodeIndex>& seeds, Done done);
-  void Get(NodeIndex node, const dsht::Key& key, Done done, dsht::Levels levels = dsht::kAllLevels);
+  void Get(NodeIndex node, const dsht::Key& key, Done done, int from_level = dsht::kLevelMax);
   void Put(NodeIndex node, const dsht::PutRequest& request, Done done);
   void Leave(NodeIndex node, Done done);
   // `done` runs for the answer, which names the claim, and for its loss.

@@ -184,7 +184,7 @@ TEST_F(ClustersTest, AGetInTheWorldAloneFindsItThere) {
     return true;
   };
 
-  const OperationId get = net_.Get(9, kKey, kWorld);
+  const OperationId get = net_.Get(9, kKey, 0);
   net_.RunFor(3s);
 
   EXPECT_THAT(net_.Found(9, get), SizeIs(1));
@@ -196,7 +196,7 @@ TEST_F(ClustersTest, AHolderIsAsNearAsItIsWhereverItIsFound) {
   net_.Put(0, kKey, 1h);
   net_.RunFor(5s);
 
-  const OperationId get = net_.Get(9, kKey, kWorld);
+  const OperationId get = net_.Get(9, kKey, 0);
   net_.RunFor(3s);
 
   ASSERT_THAT(net_.Found(9, get), SizeIs(1));

@@ -247,8 +247,8 @@ bool Harness::RunUntil(const std::function<bool()>& done, Duration limit) {
   return true;
 }
 
-OperationId Harness::Get(size_t i, const Key& key, Levels levels) {
-  const OperationId op = node(i).Get(now_, key, out_, levels);
+OperationId Harness::Get(size_t i, const Key& key, int from_level) {
+  const OperationId op = node(i).Get(now_, key, out_, from_level);
   Flush(i);
   return op;
 }

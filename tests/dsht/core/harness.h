@@ -83,7 +83,7 @@ class Harness {
   bool RunUntil(const std::function<bool()>& done, Duration limit);
 
   // Operations of node i; their results are collected below.
-  OperationId Get(size_t i, const Key& key, Levels levels = kAllLevels);
+  OperationId Get(size_t i, const Key& key, int from_level = kLevelMax);
   OperationId Put(size_t i, const Key& key, Duration ttl);
   OperationId Put(size_t i, const PutRequest& request);
   OperationId Withdraw(size_t i, const Key& key);
